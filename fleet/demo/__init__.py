@@ -1,0 +1,1 @@
+"""The demo group: generated, and marked so."""

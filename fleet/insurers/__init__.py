@@ -1,0 +1,1 @@
+"""Insurers, and which of them each region designates when (3.1)."""

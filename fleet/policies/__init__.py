@@ -1,0 +1,1 @@
+"""Policies, cover lines, endorsements, and the cover timeline as stored."""

@@ -1,0 +1,1 @@
+"""Claims for premiums, their decisions and payment (4.1)."""

@@ -1,0 +1,120 @@
+"""Claims, decisions, reversed invoices."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import JSON, ColumnElement, ForeignKey, Index, String, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from fleet.people.tables import Company
+from fleet.storage import Base, Scoped, UtcInstant, Yuan
+from fleet.storage.history import Audited
+
+PAYABLE = "payable"
+HELD = "held"
+REFUSED = "refused"
+PAID = "paid"
+STATES = (PAYABLE, HELD, REFUSED, PAID)
+_STANDS = text("state IN ('payable', 'paid')")
+
+
+class Claim(Audited, Scoped, Base):
+    """A company's claim that a premium be reimbursed; money in yuan.
+
+    The partial unique index lets one invoice stand on one payable or paid claim of the group,
+    whoever records at the same time.
+    """
+
+    __tablename__ = "claims"
+    __table_args__ = (
+        Index(
+            "uq_claims_invoice_key_stands",
+            "invoice_key",
+            unique=True,
+            sqlite_where=_STANDS,
+            postgresql_where=_STANDS,
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    company_id: Mapped[int] = mapped_column(ForeignKey("companies.id"), index=True)
+    policy_number: Mapped[str] = mapped_column(String(64), index=True)
+    insurer: Mapped[str | None] = mapped_column(String(40))
+    invoice_code: Mapped[str | None] = mapped_column(String(20))
+    invoice_number: Mapped[str] = mapped_column(String(40))
+    invoice_key: Mapped[str] = mapped_column(String(64), index=True)
+    invoice_date: Mapped[date | None]
+    invoice_total: Mapped[Decimal | None] = mapped_column(Yuan)
+    vehicle_tax: Mapped[Decimal | None] = mapped_column(Yuan)
+    late_fee: Mapped[Decimal | None] = mapped_column(Yuan)
+    buyer_credit_code: Mapped[str | None] = mapped_column(String(40))
+    amount: Mapped[Decimal] = mapped_column(Yuan)
+    state: Mapped[str] = mapped_column(String(20), index=True)
+    recorded_at: Mapped[datetime] = mapped_column(UtcInstant)
+    recorded_by: Mapped[str] = mapped_column(String(255))
+    paid_at: Mapped[datetime | None] = mapped_column(UtcInstant)
+    paid_by: Mapped[str | None] = mapped_column(String(255))
+    version: Mapped[int] = mapped_column(default=1)
+    company: Mapped[Company] = relationship()
+    decisions: Mapped[list[Decision]] = relationship(back_populates="claim", order_by="Decision.id")
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own form
+
+    @classmethod
+    def in_scope(cls, companies: frozenset[int]) -> ColumnElement[bool]:
+        """The claiming company is one of them."""
+        return cls.company_id.in_(companies)
+
+    def audit_name(self) -> str:
+        """The claim's number."""
+        return f"claim {self.id}"
+
+
+class Decision(Audited, Scoped, Base):
+    """What was decided of a claim, from which facts, under which rulebook version."""
+
+    __tablename__ = "decisions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    claim_id: Mapped[int] = mapped_column(ForeignKey("claims.id"), index=True)
+    decision: Mapped[str] = mapped_column(String(20))
+    reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    facts: Mapped[dict[str, Any]] = mapped_column(JSON)
+    rulebook_since: Mapped[date]
+    decided_at: Mapped[datetime] = mapped_column(UtcInstant)
+    decided_by: Mapped[str] = mapped_column(String(255))
+    claim: Mapped[Claim] = relationship(back_populates="decisions")
+
+    @classmethod
+    def in_scope(cls, companies: frozenset[int]) -> ColumnElement[bool]:
+        """The claim's company is one of them."""
+        return cls.claim.has(Claim.company_id.in_(companies))
+
+
+class ReversedInvoice(Audited, Base):
+    """An invoice that its issuer took back with a red invoice."""
+
+    __tablename__ = "reversed_invoices"
+
+    invoice_key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    recorded_at: Mapped[datetime] = mapped_column(UtcInstant)
+    recorded_by: Mapped[str] = mapped_column(String(255))
+
+    def audit_name(self) -> str:
+        """The invoice's key."""
+        return self.invoice_key
+
+
+class IdempotencyKey(Base):
+    """The answer once given to a user's key, so that a repeated call changes nothing."""
+
+    __tablename__ = "idempotency_keys"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    request_digest: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int]
+    body: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcInstant)

@@ -1,0 +1,26 @@
+"""Database, column types, whose rows, and the audit chain."""
+
+from fleet.storage.database import Base, db, init_storage
+from fleet.storage.deeds import Actor, Deed, act
+from fleet.storage.scope import EVERYTHING, Scope, Scoped, everyone, limit_to
+from fleet.storage.types import OPEN_BEGIN, OPEN_END, OpenInstant, Percent, UtcInstant, Yuan
+
+__all__ = [
+    "EVERYTHING",
+    "OPEN_BEGIN",
+    "OPEN_END",
+    "Actor",
+    "Base",
+    "Deed",
+    "OpenInstant",
+    "Percent",
+    "Scope",
+    "Scoped",
+    "UtcInstant",
+    "Yuan",
+    "act",
+    "db",
+    "everyone",
+    "init_storage",
+    "limit_to",
+]

@@ -1,0 +1,85 @@
+"""The one database handle and what each engine needs before it is safe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import MetaData, event
+from sqlalchemy.orm import DeclarativeBase
+
+if TYPE_CHECKING:
+    from flask import Flask
+    from sqlalchemy import Connection, Engine
+
+    from fleet.settings import Settings
+
+WRITES = "fleet_writes"
+
+
+class Base(DeclarativeBase):
+    """The base of every table; constraint names are fixed so that migrations can name them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+db = SQLAlchemy(model_class=Base, disable_autonaming=True)
+migrate = Migrate()
+
+
+def init_storage(app: Flask, settings: Settings) -> None:
+    """Bind the database of the settings to the app."""
+    sqlite = settings.url.startswith("sqlite")
+    app.config["SQLALCHEMY_DATABASE_URI"] = settings.url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = _sqlite_options() if sqlite else _postgres_options()
+    db.init_app(app)
+    migrate.init_app(app, db, directory="migrations", render_as_batch=True)
+    with app.app_context():
+        _prepare(db.engine, sqlite=sqlite)
+
+
+def _sqlite_options() -> dict[str, Any]:
+    # Debian's own SQLite 3.40 can corrupt a database when a WAL is reset under load.
+    import pysqlite3.dbapi2  # noqa: PLC0415 - PostgreSQL installations do without it
+
+    return {"module": pysqlite3.dbapi2, "connect_args": {"timeout": 30}}
+
+
+def _postgres_options() -> dict[str, Any]:
+    return {"connect_args": {"options": "-c timezone=UTC"}, "pool_pre_ping": True}
+
+
+def _prepare(engine: Engine, *, sqlite: bool) -> None:
+    if sqlite:
+        event.listen(engine, "connect", _open_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+
+
+def _open_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "busy_timeout=30000",
+        "cache_size=-65536",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A deferred transaction that reads and then writes fails with "database is locked"
+    # at once when another writer came between; a write takes its lock at the beginning.
+    writes = connection.get_execution_options().get(WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,112 @@
+"""One verb of a service is one transaction with one entry in the history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import event, inspect
+from sqlalchemy.orm import Session
+
+from fleet.storage.database import WRITES, db
+from fleet.storage.history import Audited, append, write_head
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm.unitofwork import UOWTransaction
+
+_KEY = "deed"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something: a user's id and name, or no id for the system itself."""
+
+    id: int | None
+    name: str
+
+
+@dataclass(slots=True)
+class Deed:
+    """A verb under way: who, when, what about, and the changes gathered from the session."""
+
+    verb: str
+    by: Actor
+    at: datetime
+    subject: str = ""
+    changes: list[dict[str, Any]] = field(default_factory=list)
+
+    def note(self, **facts: Any) -> None:
+        """Add facts to the entry that no changed row shows, such as a file's digest."""
+        self.changes.append({key: plain(value) for key, value in facts.items()})
+
+
+@contextmanager
+def act(verb: str, *, by: Actor, at: datetime, subject: str = "") -> Iterator[Deed]:
+    """Run one verb: begin a writing transaction, write its history entry, commit or undo all.
+
+    The transaction takes the write lock at once (SQLite) and refreshes what was read before,
+    so that what the verb reads is what it changes.
+    """
+    session = db.session
+    session.commit()
+    session.connection(execution_options={WRITES: True})
+    deed = Deed(verb, by, at, subject)
+    session.info[_KEY] = deed
+    try:
+        yield deed
+        session.flush()
+        head = append(
+            session, deed.verb, deed.subject, deed.by.id, deed.by.name, deed.at, deed.changes
+        )
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        session.info.pop(_KEY, None)
+    write_head(head)
+
+
+@event.listens_for(Session, "after_flush")
+def _gather(session: Session, _context: UOWTransaction) -> None:
+    """Keep from what to what every audited row changes within the verb under way."""
+    deed: Deed | None = session.info.get(_KEY)
+    if deed is None:
+        return
+    for kind, rows in (("new", session.new), ("changed", session.dirty), ("gone", session.deleted)):
+        for row in rows:
+            if isinstance(row, Audited) and (values := _changed(row, kind)):
+                deed.changes.append(
+                    {"table": row.__tablename__, "row": row.audit_name(), kind: values}
+                )
+
+
+def _changed(row: Any, kind: str) -> dict[str, Any]:
+    state = inspect(row)
+    result: dict[str, Any] = {}
+    for column in state.mapper.column_attrs:
+        if column.key in row.AUDIT_HIDES:
+            continue
+        history = state.attrs[column.key].history
+        if kind == "changed" and history.has_changes():
+            result[column.key] = [plain(_only(history.deleted)), plain(_only(history.added))]
+        elif kind != "changed" and (value := getattr(row, column.key)) is not None:
+            result[column.key] = plain(value)
+    return result
+
+
+def _only(values: Any) -> Any:
+    return values[0] if values else None
+
+
+def plain(value: Any) -> Any:
+    """A value as canonical JSON can hold it."""
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
+    return value if isinstance(value, str | int | bool | None | list | dict) else str(value)

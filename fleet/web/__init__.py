@@ -1,0 +1,1 @@
+"""Page furniture: access, errors, filters, forms, language, paper, sheets."""

@@ -1,0 +1,1 @@
+"""Work that outlives a request: once-only runs and the clock."""

@@ -1,0 +1,1 @@
+"""The fleet workbook: read, check, report, write all or nothing."""
