@@ -191,7 +191,7 @@ class Plate:
         """Read a plate; raises NotWellFormed `plate_form`."""
         value = _squeeze(text, r"\s.·•・\-")
         if not _PLATE.fullmatch(value):
-            raise NotWellFormed("plate_form", text)  # noqa: EM101
+            raise NotWellFormed("plate_form", text)
         return cls(value)
 
     @staticmethod
@@ -225,9 +225,9 @@ class Vin:
         """Read a VIN; raises NotWellFormed `vin_length` or `vin_letters` (I, O, Q, others)."""
         value = _squeeze(text, r"\s*★")
         if len(value) != _VIN_LENGTH:
-            raise NotWellFormed("vin_length", text)  # noqa: EM101
+            raise NotWellFormed("vin_length", text)
         if not all(letter in _VIN_VALUES for letter in value):
-            raise NotWellFormed("vin_letters", text)  # noqa: EM101
+            raise NotWellFormed("vin_letters", text)
         return cls(value)
 
     @property
@@ -256,9 +256,9 @@ class CreditCode:
         """Read a code; raises NotWellFormed `credit_code_form` or `credit_code_check`."""
         value = _squeeze(text, r"\s\-")
         if not _CREDIT_CODE.fullmatch(value):
-            raise NotWellFormed("credit_code_form", text)  # noqa: EM101
+            raise NotWellFormed("credit_code_form", text)
         if uscc.calc_check_digit(value[:-1]) != value[-1]:
-            raise NotWellFormed("credit_code_check", text)  # noqa: EM101
+            raise NotWellFormed("credit_code_check", text)
         return cls(value)
 
     def __str__(self) -> str:
@@ -284,13 +284,13 @@ def parse_money(text: str) -> Decimal:
     plain = _squeeze(text, r"\s").replace("\N{MINUS SIGN}", "-")
     match = _MONEY.fullmatch(plain)
     if not match or not (match["whole"] or match["part"]) or len(plain) > _MONEY_DIGITS:
-        raise NotWellFormed("money_form", text)  # noqa: EM101
+        raise NotWellFormed("money_form", text)
     if match["sign"] and match["sign2"]:
-        raise NotWellFormed("money_form", text)  # noqa: EM101
+        raise NotWellFormed("money_form", text)
     digits = (match["whole"] or "0").replace(",", "") + (match["part"] or "")
     yuan = Decimal(digits) * _UNITS[match["unit"]]
     if yuan % _FEN:
-        raise NotWellFormed("money_fraction", text)  # noqa: EM101
+        raise NotWellFormed("money_fraction", text)
     return (-yuan if "-" in (match["sign"], match["sign2"]) else yuan).quantize(_FEN)
 
 
