@@ -51,7 +51,7 @@ class Clause:
     since: date
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Requirement:
     """One thing asked of every vehicle; `name` picks the function in `cover.py`.
 
