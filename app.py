@@ -1,0 +1,86 @@
+"""The application: settings, storage, rooms, sign-in, errors. Nothing else."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from flask import Flask
+from flask_bootstrap import Bootstrap5
+from flask_wtf import CSRFProtect
+
+from fleet.people.signin import init_signin
+from fleet.rulebook.book import load
+from fleet.settings import Settings, read_settings
+from fleet.storage import init_storage
+from fleet.web.api import CONFIG, api
+from fleet.web.errors import init_errors
+from fleet.web.furniture import init_furniture
+from fleet.web.headers import init_headers
+from fleet.web.locale import init_locale
+
+ROOMS = (
+    "work",
+    "people",
+    "insurers",
+    "vehicles",
+    "policies",
+    "renewals",
+    "reimbursement",
+    "workbook",
+    "reports",
+    "demo",
+)
+csrf = CSRFProtect()
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Build the application from its settings, by default those of the environment."""
+    settings = settings or read_settings()
+    app = Flask("app", template_folder="templates", static_folder="static")
+    app.config.from_mapping(_config(settings))
+    app.extensions["fleet_settings"] = settings
+    app.extensions["rulebook"] = load(settings.zone)
+    init_storage(app, settings)
+    init_locale(app)
+    init_headers(app)
+    init_errors(app)
+    init_furniture(app)
+    Bootstrap5(app)
+    csrf.init_app(app)
+    api.init_app(app)
+    init_signin(app)
+    _open_rooms(app)
+    return app
+
+
+def _config(settings: Settings) -> dict[str, object]:
+    return {
+        **CONFIG,
+        "SECRET_KEY": settings.secret_key,
+        "SECRET_KEY_FALLBACKS": [k for k in settings.secret_key_fallbacks.split(",") if k],
+        "SECURITY_PASSWORD_SALT": settings.password_salt,
+        "MAX_CONTENT_LENGTH": int(settings.upload_limit_mb) * 1024 * 1024,
+        "SESSION_COOKIE_SECURE": settings.production,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "BOOTSTRAP_SERVE_LOCAL": True,
+        "WTF_CSRF_TIME_LIMIT": None,
+    }
+
+
+def _open_rooms(app: Flask) -> None:
+    """Register what each room offers: pages, API calls, commands; a room may lack a floor."""
+    for room in ROOMS:
+        if pages := _floor(room, "pages"):
+            app.register_blueprint(pages.pages)
+        if calls := _floor(room, "api"):
+            csrf.exempt(calls.calls)
+            api.register_blueprint(calls.calls)
+        _floor(room, "tables")
+    import_module("fleet.commands").init_commands(app)
+
+
+def _floor(room: str, floor: str):  # noqa: ANN202 - a module, whose names mypy cannot know
+    name = f"fleet.{room}.{floor}"
+    return import_module(name) if find_spec(name) else None

@@ -1,0 +1,68 @@
+"""The API's frame: OpenAPI 3, problem documents, pages of a list, moments as text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+from flask_smorest import Api, Blueprint
+from marshmallow import Schema, fields, validate
+from werkzeug.exceptions import HTTPException
+
+from fleet.web import errors
+
+PREFIX = "/api/v1"
+MOST = 500
+
+
+class ProblemSchema(Schema):
+    """An RFC 9457 problem document."""
+
+    type = fields.String()
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String()
+    code = fields.String()
+    errors = fields.Dict()
+
+
+class Problems(Api):
+    """flask-smorest's Api, answering errors as problem documents."""
+
+    ERROR_SCHEMA = ProblemSchema
+
+    def handle_http_exception(self, error: HTTPException) -> Response | Any:  # noqa: ANN401
+        """Leave the answer to the one place that maps errors to HTTP."""
+        return errors._http(error)  # noqa: SLF001 - one furniture room, one error handler
+
+
+class PageQuery(Schema):
+    """Which page of a list is asked for."""
+
+    page = fields.Integer(load_default=1, validate=validate.Range(min=1))
+    page_size = fields.Integer(load_default=50, validate=validate.Range(min=1, max=MOST))
+
+
+api = Problems(
+    spec_kwargs={
+        "title": "Fleet insurance",
+        "version": "1",
+        "openapi_version": "3.0.3",
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{"token": []}],
+    }
+)
+CONFIG = {
+    "API_TITLE": "Fleet insurance",
+    "API_VERSION": "1",
+    "OPENAPI_VERSION": "3.0.3",
+    "OPENAPI_URL_PREFIX": PREFIX,
+    "OPENAPI_JSON_PATH": "openapi.json",
+}
+
+
+def blueprint(room: str, name: str) -> Blueprint:
+    """A room's part of the API, under /api/v1."""
+    return Blueprint(f"api_{room}", name, url_prefix=PREFIX, description=room)

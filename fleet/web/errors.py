@@ -1,0 +1,122 @@
+"""Refusals and errors: what the rooms raise, and the HTTP answer each becomes."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from flask import Response, jsonify, render_template, request
+from flask_babel import gettext as _
+from werkzeug.exceptions import HTTPException
+
+from fleet.storage import db
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+log = logging.getLogger(__name__)
+
+
+class Refusal(Exception):  # noqa: N818 - the house's word for "no, because"
+    """Something a room does not do, with a message for the person who asked.
+
+    A subclass for each reason builds its message inside; `status` is the HTTP answer, `field`
+    the form field it belongs to, `code` a name that programs can hold on to.
+    """
+
+    status = HTTPStatus.CONFLICT
+    field: str | None = None
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    @property
+    def code(self) -> str:
+        """The refusal's name for programs: its class name in snake case."""
+        name = type(self).__name__
+        return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")
+
+
+class NotFound(Refusal):
+    """There is no such thing, or it is not the caller's to see."""
+
+    status = HTTPStatus.NOT_FOUND
+
+    def __init__(self, what: str) -> None:
+        super().__init__(_("There is no %(what)s here, or it is not yours to see.", what=what))
+
+
+class Stale(Refusal):
+    """Somebody else changed the row since it was read."""
+
+    def __init__(self) -> None:
+        super().__init__(_("Somebody changed this meanwhile. Look at it again and repeat."))
+
+
+def is_api() -> bool:
+    """Whether the request is one of the API's."""
+    return request.path.startswith("/api/")
+
+
+def problem(status: int, title: str, detail: str = "", **more: object) -> Response:
+    """An RFC 9457 problem document."""
+    body = {"type": "about:blank", "title": title, "status": status, **more}
+    if detail:
+        body["detail"] = detail
+    answer = jsonify(body)
+    answer.status_code = status
+    answer.mimetype = "application/problem+json"
+    return answer
+
+
+def init_errors(app: Flask) -> None:
+    """Answer refusals and errors as a page, or on the API as a problem document."""
+    app.register_error_handler(Refusal, _refused)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _refused(refusal: Refusal) -> Response | tuple[str, int]:
+    db.session.rollback()
+    if is_api():
+        return problem(refusal.status, refusal.message, code=refusal.code)
+    return _page(refusal.status, refusal.message)
+
+
+def _http(error: HTTPException) -> Response | tuple[str, int] | HTTPException:
+    if error.code is None or error.code < HTTPStatus.BAD_REQUEST:
+        return error
+    if is_api():
+        more = getattr(error, "data", None) or {}
+        errors = more.get("messages")
+        answer = problem(error.code, error.name, **({"errors": errors} if errors else {}))
+        if error.code == HTTPStatus.UNAUTHORIZED:
+            answer.headers["WWW-Authenticate"] = "Bearer"
+        return answer
+    return _page(error.code, _words(error))
+
+
+def _unexpected(error: Exception) -> Response | tuple[str, int]:
+    log.error("unexpected error at %s", request.path, exc_info=error)
+    db.session.rollback()
+    if is_api():
+        return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal Server Error")
+    return _page(HTTPStatus.INTERNAL_SERVER_ERROR, _("Something went wrong on our side."))
+
+
+def _words(error: HTTPException) -> str:
+    known = {
+        HTTPStatus.BAD_REQUEST: _("This request cannot be read."),
+        HTTPStatus.FORBIDDEN: _("Your role does not allow this."),
+        HTTPStatus.NOT_FOUND: _("There is nothing at this address, or it is not yours to see."),
+        HTTPStatus.METHOD_NOT_ALLOWED: _("This address cannot be used this way."),
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: _("This file is too large."),
+        HTTPStatus.TOO_MANY_REQUESTS: _("Too many tries. Wait a minute and try again."),
+    }
+    return known.get(HTTPStatus(error.code or 500), error.name)
+
+
+def _page(status: int, message: str) -> tuple[str, int]:
+    return render_template("error.html", status=int(status), message=message), int(status)
