@@ -11,7 +11,7 @@
 
 PORT ?= 8000
 ARGS ?=
-export FLEET_PORT := $(PORT)
+export PORT
 
 BIN := .venv/bin
 FLASK := $(BIN)/flask --app app
