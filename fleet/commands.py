@@ -48,7 +48,7 @@ def for_group(run: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(run)
     @with_appcontext
-    def call(*args: Any, **options: Any) -> Any:  # noqa: ANN401 - click's own options
+    def call(*args: Any, **options: Any) -> Any:
         try:
             with everyone():
                 return run(*args, **options)

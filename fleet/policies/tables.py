@@ -76,7 +76,7 @@ class Policy(Audited, Scoped, Base):
     endorsements: Mapped[list[Endorsement]] = relationship(
         back_populates="policy", order_by="Endorsement.effective_at"
     )
-    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own form
+    __mapper_args__ = {"version_id_col": version}
 
     @classmethod
     def in_scope(cls, companies: frozenset[int]) -> ColumnElement[bool]:

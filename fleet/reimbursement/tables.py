@@ -60,7 +60,7 @@ class Claim(Audited, Scoped, Base):
     version: Mapped[int] = mapped_column(default=1)
     company: Mapped[Company] = relationship()
     decisions: Mapped[list[Decision]] = relationship(back_populates="claim", order_by="Decision.id")
-    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own form
+    __mapper_args__ = {"version_id_col": version}
 
     @classmethod
     def in_scope(cls, companies: frozenset[int]) -> ColumnElement[bool]:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import DeclarativeBase
 if TYPE_CHECKING:
     from flask import Flask
     from sqlalchemy import Connection, Engine
+    from sqlalchemy.engine.interfaces import DBAPIConnection
 
     from fleet.settings import Settings
 
@@ -64,7 +65,7 @@ def _prepare(engine: Engine, *, sqlite: bool) -> None:
         event.listen(engine, "begin", _begin_sqlite)
 
 
-def _open_sqlite(connection: Any, _record: object) -> None:
+def _open_sqlite(connection: DBAPIConnection, _record: object) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in (

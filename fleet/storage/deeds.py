@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -13,7 +13,7 @@ from sqlalchemy import event, inspect
 from sqlalchemy.orm import Session
 
 from fleet.storage.database import WRITES, db
-from fleet.storage.history import Audited, append, write_head
+from fleet.storage.history import Audited, Done, append, write_head
 
 if TYPE_CHECKING:
     from sqlalchemy.orm.unitofwork import UOWTransaction
@@ -39,7 +39,11 @@ class Deed:
     subject: str = ""
     changes: list[dict[str, Any]] = field(default_factory=list)
 
-    def note(self, **facts: Any) -> None:
+    def done(self) -> Done:
+        """The verb as its history entry tells it."""
+        return Done(self.verb, self.subject, self.by.id, self.by.name, self.at, list(self.changes))
+
+    def note(self, **facts: object) -> None:
         """Add facts to the entry that no changed row shows, such as a file's digest."""
         self.changes.append({key: plain(value) for key, value in facts.items()})
 
@@ -59,9 +63,7 @@ def act(verb: str, *, by: Actor, at: datetime, subject: str = "") -> Iterator[De
     try:
         yield deed
         session.flush()
-        head = append(
-            session, deed.verb, deed.subject, deed.by.id, deed.by.name, deed.at, deed.changes
-        )
+        head = append(session, deed.done())
         session.commit()
     except BaseException:
         session.rollback()
@@ -85,7 +87,7 @@ def _gather(session: Session, _context: UOWTransaction) -> None:
                 )
 
 
-def _changed(row: Any, kind: str) -> dict[str, Any]:
+def _changed(row: Audited, kind: str) -> dict[str, Any]:
     state = inspect(row)
     result: dict[str, Any] = {}
     for column in state.mapper.column_attrs:
@@ -99,11 +101,11 @@ def _changed(row: Any, kind: str) -> dict[str, Any]:
     return result
 
 
-def _only(values: Any) -> Any:
+def _only(values: Sequence[object] | None) -> object:
     return values[0] if values else None
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> object:
     """A value as canonical JSON can hold it."""
     if isinstance(value, datetime | date):
         return value.isoformat()

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from flask import current_app
-from sqlalchemy import BigInteger, Integer, String, Text, event, insert, select, update
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import BigInteger, Integer, String, Text, Update, event, insert, select, update
+from sqlalchemy.orm import Mapped, QueryableAttribute, Session, mapped_column
 
 from fleet.storage.database import Base, db
 from fleet.storage.types import UtcInstant
@@ -32,7 +32,7 @@ class Audited:
 
 
 @event.listens_for(Audited, "attribute_instrument", propagate=True)
-def _keep_old_value(_table: type, _key: str, attribute: Any) -> None:
+def _keep_old_value(_table: type, _key: str, attribute: QueryableAttribute[object]) -> None:
     """Load a column's old value when a new one is set, or the entry could not tell it."""
     if hasattr(attribute.property, "columns"):
         event.listen(attribute, "set", _unchanged, active_history=True)
@@ -76,6 +76,29 @@ class HistoryHead(Base):
 
 
 @dataclass(frozen=True, slots=True)
+class Done:
+    """What a verb did: its name, what about, who, when, and the changes it made."""
+
+    verb: str
+    subject: str
+    actor_id: int | None
+    actor: str
+    at: datetime
+    changes: list[dict[str, Any]]
+
+    def columns(self) -> dict[str, Any]:
+        """The entry's columns, long names cut to what the table holds."""
+        return {
+            "at": self.at,
+            "actor_id": self.actor_id,
+            "actor": self.actor[:255],
+            "verb": self.verb,
+            "subject": self.subject[:255],
+            "changes": json.dumps(self.changes, ensure_ascii=False, sort_keys=True),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Head:
     """Where a chain ends: the chain's name, the last entry's number and digest."""
 
@@ -95,43 +118,23 @@ class Broken:
 _HEAD = select(HistoryHead.chain, HistoryHead.seq, HistoryHead.digest)
 
 
-def append(
-    session: Session,
-    verb: str,
-    subject: str,
-    actor_id: int | None,
-    actor: str,
-    at: datetime,
-    changes: list[dict[str, Any]],
-) -> Head:
+def append(session: Session, done: Done) -> Head:
     """Add an entry at the end of the chain; answers the new head."""
     # The update takes the row's lock first, so that two writers cannot follow one entry.
-    touched = session.execute(
-        update(HistoryHead)
-        .where(HistoryHead.id == 1)
-        .values(seq=HistoryHead.seq + 1)
-        .execution_options(synchronize_session=False)
-    )
+    touched = session.execute(_unsynchronised(update(HistoryHead)).values(seq=HistoryHead.seq + 1))
     if touched.rowcount != 1:  # type: ignore[attr-defined]
         chain = secrets.token_hex(32)
         session.execute(insert(HistoryHead).values(id=1, chain=chain, seq=1, digest=chain))
     chain, seq, previous = session.execute(_HEAD).one()
-    entry = {
-        "seq": seq,
-        "at": at,
-        "actor_id": actor_id,
-        "actor": actor[:255],
-        "verb": verb,
-        "subject": subject[:255],
-        "changes": json.dumps(changes, ensure_ascii=False, sort_keys=True),
-        "previous": previous,
-    }
+    entry = {**done.columns(), "seq": seq, "previous": previous}
     digest = sign(entry)
     session.execute(insert(HistoryEntry).values(**entry, digest=digest))
-    session.execute(
-        update(HistoryHead).values(digest=digest).execution_options(synchronize_session=False)
-    )
+    session.execute(_unsynchronised(update(HistoryHead)).values(digest=digest))
     return Head(chain, seq, digest)
+
+
+def _unsynchronised(statement: Update) -> Update:
+    return statement.execution_options(synchronize_session=False)
 
 
 def sign(entry: dict[str, Any]) -> str:

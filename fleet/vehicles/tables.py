@@ -61,7 +61,7 @@ class Vehicle(Audited, Scoped, Base):
     lay_ups: Mapped[list[LayUp]] = relationship(
         back_populates="vehicle", cascade="all, delete-orphan", order_by="LayUp.since"
     )
-    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own form
+    __mapper_args__ = {"version_id_col": version}
 
     @classmethod
     def in_scope(cls, companies: frozenset[int]) -> ColumnElement[bool]:

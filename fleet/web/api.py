@@ -31,7 +31,7 @@ class Problems(Api):
 
     ERROR_SCHEMA = ProblemSchema
 
-    def handle_http_exception(self, error: HTTPException) -> Response | Any:  # noqa: ANN401
+    def handle_http_exception(self, error: HTTPException) -> Response | Any:
         """Leave the answer to the one place that maps errors to HTTP."""
         return errors._http(error)  # noqa: SLF001 - one furniture room, one error handler
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Refusal(Exception):  # noqa: N818 - the house's word for "no, because"
+class Refusal(Exception):
     """Something a room does not do, with a message for the person who asked.
 
     A subclass for each reason builds its message inside; `status` is the HTTP answer, `field`
