@@ -25,7 +25,7 @@ _EARLIEST = datetime.min.replace(tzinfo=UTC)
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
 
-class NotWellFormed(ValueError):  # noqa: N818 - it names what the text is, as callers say it
+class NotWellFormed(ValueError):
     """A text is not what it claims to be; `code` says why, `found` is the text as given."""
 
     def __init__(self, code: str, found: str) -> None:
@@ -273,7 +273,7 @@ _MONEY = re.compile(
 )
 _UNITS = {"": 1, "万": 10_000, "萬": 10_000, "亿": 100_000_000, "億": 100_000_000}
 _FEN = Decimal("0.01")
-_MONEY_DIGITS = 20
+_MONEY_DIGITS = 16  # of them and the point; with 亿 still well inside exact decimals
 
 
 def parse_money(text: str) -> Decimal:
@@ -283,11 +283,11 @@ def parse_money(text: str) -> Decimal:
     """
     plain = _squeeze(text, r"\s").replace("\N{MINUS SIGN}", "-")
     match = _MONEY.fullmatch(plain)
-    if not match or not (match["whole"] or match["part"]) or len(plain) > _MONEY_DIGITS:
+    if not match or (match["sign"] and match["sign2"]):
         raise NotWellFormed("money_form", text)
-    if match["sign"] and match["sign2"]:
+    digits = (match["whole"] or "").replace(",", "") + (match["part"] or "")
+    if not 0 < len(digits) <= _MONEY_DIGITS:
         raise NotWellFormed("money_form", text)
-    digits = (match["whole"] or "0").replace(",", "") + (match["part"] or "")
     yuan = Decimal(digits) * _UNITS[match["unit"]]
     if yuan % _FEN:
         raise NotWellFormed("money_fraction", text)
