@@ -220,18 +220,20 @@ def demo(*, if_empty: bool) -> None:
 @click.command()
 @click.option("--port", default=8000, envvar="PORT", show_default=True)
 @click.option("--workers", default=2, envvar="FLEET_WORKERS", show_default=True)
-def serve(port: int, workers: int) -> None:
-    """Serve on 127.0.0.1 with gunicorn's sync workers."""
+@click.option("--no-worker", is_flag=True, help="Leave the clock to a `flask worker` elsewhere.")
+def serve(port: int, workers: int, *, no_worker: bool) -> None:
+    """Serve on 127.0.0.1 with gunicorn's sync workers, and keep the clock beside."""
     from fleet.work.serve import serve as run  # noqa: PLC0415 - commands start fast
 
-    run(port, workers)
+    run(port, workers, keep_clock=not no_worker)
 
 
 @click.command()
+@click.option("--beside", type=int, hidden=True, help="End with the process of this number.")
 @with_appcontext
-def worker() -> None:
+def worker(beside: int | None) -> None:
     """Keep the clock: run the daily job at its time, and at once for days missed."""
     from fleet.renewals.service import run_day as run  # noqa: PLC0415 - commands start fast
     from fleet.work.worker import keep_clock  # noqa: PLC0415 - commands start fast
 
-    keep_clock(lambda day: run(day, by=Actor(None, "daily job"), at=clock.now()))
+    keep_clock(lambda day: run(day, by=Actor(None, "daily job"), at=clock.now()), beside)
