@@ -6,6 +6,7 @@ online backup gives one that holds; PostgreSQL is left to pg_dump.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -43,10 +44,14 @@ def main(arguments: list[str]) -> int:
 def _copy_database(settings: Settings, folder: Path) -> None:
     url = make_url(settings.url)
     if url.get_backend_name() == "postgresql":
-        address = url.set(drivername="postgresql").render_as_string(hide_password=False)
-        target = folder / "fleet.dump"
+        # The password in the environment: other users of the machine can read arguments.
+        secret = {"PGPASSWORD": url.password} if url.password else {}
+        bare = url._replace(drivername="postgresql", password=None)
+        address = bare.render_as_string()
         subprocess.run(
-            ["pg_dump", "--format=custom", f"--file={target}", f"--dbname={address}"], check=True
+            ["pg_dump", "-Fc", "-f", str(folder / "fleet.dump"), address],  # noqa: S607 - on PATH
+            env={**os.environ, **secret},
+            check=True,
         )
         return
     with (
