@@ -127,8 +127,10 @@ def public(view: View) -> View:
     return view
 
 
-# Views that are not ours and cannot carry a mark: sign-in and static files.
-PUBLIC_ENDPOINTS = frozenset({"static", "bootstrap.static", "security.static"})
+# Views that are not ours and cannot carry a mark: sign-in, static files, the API's description.
+PUBLIC_ENDPOINTS = frozenset(
+    {"static", "bootstrap.static", "security.static", "api-docs.openapi_json"}
+)
 PUBLIC_BLUEPRINTS = frozenset({"security"})
 
 
