@@ -70,14 +70,14 @@ def _ids(page: BeautifulSoup) -> Iterator[str]:
     ids = Counter(tag["id"] for tag in page.find_all(id=True))
     yield from (f"id {name!r} {times} times" for name, times in ids.items() if times > 1)
     for attribute in ("for", "aria-labelledby", "aria-describedby", "aria-controls"):
-        for tag in page.find_all(attrs={attribute: True}):
-            for name in str(_text(tag, attribute)).split():
+        for tag in page.select(f"[{attribute}]"):
+            for name in _text(tag, attribute).split():
                 if name not in ids:
                     yield f"{attribute}={name!r} points at nothing"
 
 
 def _names(page: BeautifulSoup) -> Iterator[str]:
-    labelled = {label["for"] for label in page.find_all("label", attrs={"for": True})}
+    labelled = {label["for"] for label in page.select("label[for]")}
     for control in page.find_all(("input", "select", "textarea")):
         named = control.get("id") in labelled or control.find_parent("label") or _aria(control)
         if control.get("type") not in UNLABELLED and not named:

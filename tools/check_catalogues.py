@@ -76,7 +76,8 @@ def _singular(msgid: str | tuple[str, ...] | list[str]) -> str:
 
 
 def _strings(message: Message) -> tuple[str, ...]:
-    return (message.string,) if isinstance(message.string, str) else tuple(message.string)
+    made = message.string or ""
+    return (made,) if isinstance(made, str) else tuple(made)
 
 
 if __name__ == "__main__":
