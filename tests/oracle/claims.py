@@ -48,8 +48,9 @@ class Sheet:
         """An invoice's code and number: of the paper kind, or the 20 digits alone."""
         self.serial += 1
         if self.fleet.chance(0.5):
+            # Few numbers under several codes: only both together name one invoice.
             code = f"9990{self.fleet.seed % 10_000:04d}{self.fleet.random.randint(1, 9)}011"
-            return code, f"{self.serial:08d}"
+            return code, f"{self.fleet.random.randint(1, 99):08d}"
         return "", f"9932{self.fleet.seed % 10_000:04d}{self.serial:011d}7"
 
     def clean_claim(self, facts: Facts, policy: Policy) -> Row:

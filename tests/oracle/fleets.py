@@ -35,6 +35,7 @@ FIRST_DAYS = (
 THIRD_PARTY_SUMS = ("199999", "199,999.99", "200000", "200,000.00", "20万", "200001", "¥1000000")
 SEAT_SUMS = ("19999", "19999.99", "20000", "2万", "20001", "50,000")
 A_YEAR = 365
+MODERN = date(2020, 9, 10)  # from about here on the two lines are mostly no longer bought
 
 
 def check_digit(vin: str) -> str:
@@ -218,8 +219,10 @@ class Fleet:
         for number in range(self.random.randint(1, 6)):
             last = self.make_policy(vin, kind, day, seats, perfect=perfect and self.chance(0.9))
             if self.chance(0.12):
-                beside = day + timedelta(days=self.random.randint(0, 300))
-                self.make_policy(vin, kind, beside, seats, perfect=self.chance(0.5))
+                beside = day + timedelta(days=self.random.choice((0, 0, 10, 300)))
+                together = last if self.chance(0.5) and beside < last else None
+                better = self.chance(0.5)
+                self.make_policy(vin, kind, beside, seats, perfect=better, last=together)
             steps = [1, 1, 1, 1, 1, 0, -1, -20]
             if not smooth:
                 steps += [2, 8, 15, 16, 17, 60, 400]
@@ -229,25 +232,35 @@ class Fleet:
             if day.year > 2027:
                 return
 
-    def make_policy(self, vin: str, kind: str, day: date, seats: int, *, perfect: bool) -> date:
+    def make_policy(
+        self,
+        vin: str,
+        kind: str,
+        day: date,
+        seats: int,
+        *,
+        perfect: bool,
+        last: date | None = None,
+    ) -> date:
         """One policy with its lines; the last day printed on it."""
         self.serial += 1
         mark = "JQ" if kind == "compulsory" else "SY"
         number = f"GEN{mark}{self.seed:05d}{self.serial:06d}"
         odd = self.random.choice((366, 180, 30, 7, 1))
         length = odd if self.chance(0.05 if perfect else 0.3) else A_YEAR
-        last = day + timedelta(days=length - 1)
+        last = last or day + timedelta(days=length - 1)
+        insurer = self.pick_insurer()
         begins, begins_at = self.write_begins(day)
         ends = self.write_ends(last, begins_at)
         row = self.add(
             "policies",
             policy_number=number,
             kind=kind,
-            insurer_code=self.pick_insurer(),
+            insurer_code=insurer,
             vin=vin,
             begins=begins,
             ends=ends,
-            signed_on=self.pick_signing(day),
+            signed_on=self.pick_signing(day, insurer),
             premium=self.random.choice(("950", "1,270.00", "¥3,015.55", "4200.10", "0.8万")),
             late_fee=self.random.choice(("", "", "", "0", "12.50")),
             approval_number=self.random.choice(("", f"OA-GEN-{self.serial}")),
@@ -280,15 +293,29 @@ class Fleet:
             return self.write_day(last)
         return f"{last} {clock}"
 
-    def pick_signing(self, day: date) -> str:
+    def pick_signing(self, day: date, insurer: str) -> str:
+        """A signing day, often beside an edge: the rule's, the terms' or a designation's."""
         if self.chance(0.3):
             return ""
-        edges = [date(2012, 1, 16), RULE_DAY, date(2020, 9, 18), date(2020, 9, 19)]
-        edges += [date(2021, 12, 26), date(2021, 12, 27)]
+        edges = [RULE_DAY, date(2020, 9, 19), date(2021, 12, 27), *self.turns_of(insurer)]
+        edges += [edge - timedelta(days=1) for edge in edges]
         near = [edge for edge in edges if timedelta() <= day - edge <= timedelta(days=60)]
         if near and self.chance(0.6):
             return self.write_day(self.random.choice(near))
         return self.write_day(day - timedelta(days=self.random.choice((0, 0, 1, 10, 40))))
+
+    def turns_of(self, insurer: str) -> list[date]:
+        """The days on which some region began or ceased to designate an insurer."""
+        return [
+            turn
+            for row in self.sheets["designations"]
+            if row["insurer_code"] == insurer
+            for turn in (
+                workbook.day_or_none(row["since"]),
+                workbook.day_or_none(row.get("until", "")),
+            )
+            if turn is not None
+        ]
 
     def pick_cancellation(self, begins_at: datetime, last: date) -> str:
         day = begins_at.date()
@@ -346,7 +373,8 @@ class Fleet:
         if self.chance(keep):
             self.make_occupants(row, seats, day, last, perfect=perfect)
         for cover in ("excess_waiver", "designated_repair"):
-            if self.chance(1.0 if perfect else 0.7):
+            likely = 1.0 if perfect else 0.7
+            if self.chance(0.3 if day >= MODERN else likely):
                 self.endorse(self.line(row, cover), day, last, perfect=perfect)
         if not perfect and self.chance(0.2):
             rate = self.random.choice(("0", "5", "20"))
