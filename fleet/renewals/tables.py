@@ -7,15 +7,12 @@ from datetime import date
 from sqlalchemy import ColumnElement, ForeignKey, Index, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from fleet.renewals.rules import EXPIRY_CHANGED, INSURED, LAID_UP, LEFT_FLEET
 from fleet.storage import Base, Scoped
 from fleet.storage.history import Audited
 from fleet.vehicles.tables import Vehicle
 
 DUE = "due"
-INSURED = "insured"
-LEFT_FLEET = "left_fleet"
-LAID_UP = "laid_up"
-EXPIRY_CHANGED = "expiry_changed"
 STATES = (DUE, INSURED, LEFT_FLEET, LAID_UP, EXPIRY_CHANGED)
 
 

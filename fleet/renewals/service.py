@@ -1,0 +1,340 @@
+"""The daily job: which renewals open, which are needed no more (3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+
+from flask import current_app
+from sqlalchemy import and_, bindparam, case, func, insert, or_, select, update
+
+from fleet.insurers.tables import INSURER, Insurer
+from fleet.people.tables import Company, Region
+from fleet.policies.facts import VehicleFacts, facts
+from fleet.policies.tables import Policy
+from fleet.renewals.rules import Open, why_closed
+from fleet.renewals.tables import DUE, Renewal
+from fleet.rulebook.book import Rulebook
+from fleet.rulebook.renewal import Need, needs
+from fleet.storage import Actor, Deed, act, db, everyone
+from fleet.vehicles.tables import LayUp, Vehicle
+from fleet.words import last_day, midnight, noon
+from fleet.work.service import note_run, take_turn
+
+JOB = "run-day"
+
+_DAY = timedelta(days=1)
+_ROWS = 5_000
+
+
+class Key(NamedTuple):
+    """What a renewal is known by: vehicle, policy kind, expiry day."""
+
+    vehicle_id: int
+    kind: str
+    expiry_day: date
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A renewal as the table holds it."""
+
+    id: int
+    opened_on: date
+    closed_on: date | None
+    opens_on: date
+    policy_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A need that the heart found, and whose it is."""
+
+    vin: str
+    need: Need
+
+
+def run_day(day: date, by: Actor, at: datetime) -> dict[str, Any]:
+    """Open what a day finds needed and close what it finds needed no more.
+
+    Answers `{"on", "opened": […], "closed": […]}` as `flask run-day --json` prints it. Running
+    a day again, or two processes at once, changes nothing more; a day earlier than a closing
+    does not undo it. The whole group is looked at, whoever asks.
+    """
+    with everyone(), act(JOB, by=by, at=at, subject=day.isoformat()) as deed:
+        take_turn(JOB, at)
+        report = _run(day, current_app.extensions["rulebook"], deed)
+        note_run(JOB, day, at)
+    return report
+
+
+def _run(day: date, book: Rulebook, deed: Deed) -> dict[str, Any]:
+    regions = _regions()
+    kept = _open()
+    standing, asked = _look(day, book, kept, regions)
+    gone = {key: row for key, row in kept.items() if key not in standing and row.opened_on <= day}
+    looked_at = {one.vehicle_id: one for one in facts(asked | {key.vehicle_id for key in gone})}
+    found = _found(looked_at, day, book, regions)
+    opened = _to_open(found, kept, day)
+    closed = [
+        (key, kept[key], _why(looked_at[key.vehicle_id], key, book, day))
+        for key in gone
+        if key not in found
+    ]
+    _write_opened(opened, day)
+    _write_closed([(row.id, why) for _, row, why in closed], day)
+    report = {
+        "on": day.isoformat(),
+        "opened": _sorted(_item(found[key].vin, found[key].need, day) for key, _ in opened),
+        "closed": _sorted(
+            {**_item(looked_at[key.vehicle_id].vehicle.vin, _as_need(key, row), day), "why": why}
+            for key, row, why in closed
+        ),
+    }
+    for change in ("opened", "closed"):
+        if report[change]:
+            deed.note(table="renewals", **{change: [_line(item) for item in report[change]]})
+    return report
+
+
+# What the day looks at
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A vehicle in service whose begun cover of a kind ends before the window does.
+
+    `ends` is the latest end of the policies begun; `follows` tells that another begins later.
+    """
+
+    vehicle_id: int
+    kind: str
+    ends: datetime
+    follows: bool
+    since: date
+    until: date | None
+    region_id: int
+
+
+def candidates(day: date, book: Rulebook) -> Iterator[Candidate]:
+    """Yield every vehicle and kind that the day may find in need of renewal, and few more.
+
+    A need reaches no further than the longest window, and cover reaches at least as far as the
+    latest end of the policies begun: whoever that end excludes, the heart would exclude.
+    """
+    moment = noon(day, book.zone)
+    horizon = midnight(day + (_longest_window(moment, book) + 1) * _DAY, book.zone)
+    pools = select(Insurer.id).where(Insurer.kind != INSURER)
+    ends = func.max(case((Policy.begins <= moment, Policy.covers_until)))
+    ending = (
+        select(
+            Policy.vehicle_id,
+            Policy.kind,
+            ends.label("ends"),
+            func.max(Policy.begins).label("latest"),
+        )
+        .where(Policy.begins < Policy.covers_until, Policy.insurer_id.not_in(pools))
+        .group_by(Policy.vehicle_id, Policy.kind)
+        .having(ends <= horizon)
+        .subquery()
+    )
+    rows = db.session.execute(
+        select(
+            ending,
+            Vehicle.in_service_since,
+            Vehicle.in_service_until,
+            Company.region_id,
+        )
+        .join(Vehicle, Vehicle.id == ending.c.vehicle_id)
+        .join(Company, Company.id == Vehicle.company_id)
+        .where(
+            Vehicle.in_service_since <= day,
+            or_(Vehicle.in_service_until.is_(None), Vehicle.in_service_until > day),
+        )
+    )
+    for vehicle_id, kind, end, latest, since, until, region_id in rows:
+        yield Candidate(vehicle_id, kind, end, latest > moment, since, until, region_id)
+
+
+def _longest_window(moment: datetime, book: Rulebook) -> int:
+    edition = book.newest(moment) or book.editions[0]
+    rules = (edition.renewal, *edition.regional_renewal.values())
+    return max(rule.window_days for rule in rules)
+
+
+def _look(
+    day: date, book: Rulebook, kept: dict[Key, _Kept], regions: dict[int, str]
+) -> tuple[set[Key], set[int]]:
+    """Tell the open renewals that plainly still stand from the vehicles to look at closely.
+
+    Most of a fleet's open renewals stand from day to day; their vehicles' facts are not loaded.
+    """
+    moment, rested = noon(day, book.zone), _ever_laid_up()
+    windows = {
+        id_: book.renewal_at(moment, code).window_days * _DAY for id_, code in regions.items()
+    }
+    standing: set[Key] = set()
+    asked: set[int] = set()
+    for one in candidates(day, book):
+        key = Key(one.vehicle_id, one.kind, last_day(one.ends, book.zone))
+        plain = (
+            key in kept
+            and not one.follows
+            and one.vehicle_id not in rested
+            and key.expiry_day - windows[one.region_id] <= day
+            and one.since <= key.expiry_day + _DAY
+            and (one.until is None or key.expiry_day + _DAY < one.until)
+        )
+        if plain:
+            standing.add(key)
+        else:
+            asked.add(one.vehicle_id)
+    return standing, asked
+
+
+def _ever_laid_up() -> set[int]:
+    return set(db.session.scalars(select(LayUp.vehicle_id).distinct()))
+
+
+def _regions() -> dict[int, str]:
+    return {id_: code for id_, code in db.session.execute(select(Region.id, Region.code))}  # noqa: C416 - rows are no pairs to mypy
+
+
+_KEPT = select(
+    Renewal.vehicle_id,
+    Renewal.kind,
+    Renewal.expiry_day,
+    Renewal.id,
+    Renewal.opened_on,
+    Renewal.closed_on,
+    Renewal.opens_on,
+    Renewal.policy_number,
+)
+
+
+def _open() -> dict[Key, _Kept]:
+    rows = db.session.execute(_KEPT.where(Renewal.state == DUE))
+    return {Key(*row[:3]): _Kept(*row[3:]) for row in rows}
+
+
+def _earlier(vehicle_ids: Iterable[int]) -> dict[Key, _Kept]:
+    """Closed renewals of some vehicles."""
+    found: dict[Key, _Kept] = {}
+    for some in _parts(vehicle_ids):
+        rows = db.session.execute(
+            _KEPT.where(and_(Renewal.state != DUE, Renewal.vehicle_id.in_(some)))
+        )
+        found.update((Key(*row[:3]), _Kept(*row[3:])) for row in rows)
+    return found
+
+
+def _parts(ids: Iterable[int]) -> Iterator[list[int]]:
+    """Some ids at a time: a statement takes only so many."""
+    every = sorted(set(ids))
+    return (every[start : start + _ROWS] for start in range(0, len(every), _ROWS))
+
+
+# What it finds
+
+
+def _found(
+    looked_at: dict[int, VehicleFacts], day: date, book: Rulebook, regions: dict[int, str]
+) -> dict[Key, _Found]:
+    region_of = _region_of(looked_at)
+    return {
+        Key(id_, need.kind, need.expiry_day): _Found(one.vehicle.vin, need)
+        for id_, one in looked_at.items()
+        for need in needs(one.vehicle, one.policies, book, day, regions[region_of[id_]])
+    }
+
+
+def _region_of(vehicle_ids: Iterable[int]) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for some in _parts(vehicle_ids):
+        rows = db.session.execute(
+            select(Vehicle.id, Company.region_id)
+            .join(Company, Company.id == Vehicle.company_id)
+            .where(Vehicle.id.in_(some))
+        )
+        found.update((row[0], row[1]) for row in rows)
+    return found
+
+
+def _to_open(
+    found: dict[Key, _Found], kept: dict[Key, _Kept], day: date
+) -> list[tuple[Key, tuple[_Found, _Kept | None]]]:
+    """The needs to open, each with the closed row it opens again; what a later day closed stays."""
+    new = {key: one for key, one in found.items() if key not in kept}
+    earlier = _earlier(key.vehicle_id for key in new)
+    return [
+        (key, (one, row))
+        for key, one in new.items()
+        if (row := earlier.get(key)) is None or row.closed_on is None or row.closed_on <= day
+    ]
+
+
+def _why(one: VehicleFacts, key: Key, book: Rulebook, day: date) -> str:
+    return why_closed(one.vehicle, one.policies, Open(key.kind, key.expiry_day), book, day)
+
+
+# What it writes and says
+
+
+def _write_opened(opened: list[tuple[Key, tuple[_Found, _Kept | None]]], day: date) -> None:
+    fresh, again = [], []
+    for key, (found, row) in opened:
+        values = {
+            "opens_on": found.need.opens_on,
+            "policy_number": found.need.policy_number,
+            "state": DUE,
+            "opened_on": day,
+            "closed_on": None,
+        }
+        if row is None:
+            fresh.append({**key._asdict(), **values})
+        else:
+            again.append({**values, "row": row.id})
+    if fresh:
+        db.session.execute(insert(Renewal.__table__), fresh)
+    _change(again)
+
+
+def _write_closed(closed: list[tuple[int, str]], day: date) -> None:
+    _change([{"row": id_, "state": why, "closed_on": day} for id_, why in closed])
+
+
+def _change(rows: list[dict[str, Any]]) -> None:
+    # The connection, not the session: the session's bulk update would want whole rows.
+    if rows:
+        table = Renewal.__table__
+        db.session.connection().execute(
+            update(table).where(table.c.id == bindparam("row")),  # type: ignore[arg-type]
+            rows,
+        )
+        db.session.expire_all()
+
+
+def _as_need(key: Key, row: _Kept) -> Need:
+    return Need(key.kind, row.policy_number, key.expiry_day, row.opens_on, late=False)
+
+
+def _item(vin: str, need: Need, day: date) -> dict[str, Any]:
+    return {
+        "vin": vin,
+        "kind": need.kind,
+        "policy_number": need.policy_number,
+        "expiry_day": need.expiry_day.isoformat(),
+        "opens_on": need.opens_on.isoformat(),
+        "late": day > need.expiry_day,
+    }
+
+
+def _sorted(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(items, key=lambda item: (item["expiry_day"], item["vin"], item["kind"]))
+
+
+def _line(item: dict[str, Any]) -> str:
+    words = (item["vin"], item["kind"], item["policy_number"], item["expiry_day"])
+    return " ".join((*words, item["why"]) if "why" in item else words)

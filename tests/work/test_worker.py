@@ -1,0 +1,191 @@
+"""The clock: which day is due, that it runs once, that the process stops when told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from datetime import time as clock_time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleet.settings import Settings
+from fleet.storage import Actor, act
+from fleet.work.service import last_run, note_run
+from fleet.work.worker import due_day, run_if_due
+
+ROOT = Path(__file__).resolve().parents[2]
+TODAY = date(2026, 3, 2)
+
+
+def local(hour: int, minute: int) -> datetime:
+    return datetime(2026, 3, 2, hour, minute)  # noqa: DTZ001 - only its clock time is read
+
+
+@pytest.mark.parametrize(
+    ("now", "daily", "due"),
+    [
+        (local(0, 0), "00:10", date(2026, 3, 1)),
+        (local(0, 9), "00:10", date(2026, 3, 1)),
+        (local(0, 10), "00:10", TODAY),
+        (local(23, 59), "00:10", TODAY),
+        (local(0, 0), "00:00", TODAY),
+    ],
+)
+def test_the_day_due_begins_at_the_daily_time(now, daily, due):
+    assert due_day(now, clock_time.fromisoformat(daily)) == due
+
+
+def ran(day: date) -> None:
+    with act("run-day", by=Actor(None, "test"), at=datetime.now(UTC)):
+        note_run("run-day", day, datetime.now(UTC))
+
+
+NOW = datetime(2026, 3, 2, 4, tzinfo=UTC)
+
+
+def test_a_day_that_did_not_run_is_run_now(session):
+    days: list[date] = []
+    assert run_if_due(days.append, NOW) == TODAY
+    assert days == [TODAY]
+
+
+def test_days_missed_are_made_up_by_one_run(session):
+    ran(date(2026, 2, 20))
+    days: list[date] = []
+    run_if_due(days.append, NOW)
+    assert days == [TODAY]
+
+
+def test_a_day_that_ran_is_not_run_again(session):
+    run_if_due(ran, NOW)
+    assert last_run("run-day") == TODAY
+    assert run_if_due(ran, NOW) is None
+
+
+def test_a_run_for_a_later_day_leaves_nothing_due(session):
+    ran(date(2026, 3, 5))
+    assert run_if_due(ran, NOW) is None
+
+
+def test_a_failed_run_stays_due(session):
+    def fail(_day: date) -> None:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        run_if_due(fail, NOW)
+    assert run_if_due(ran, NOW) == TODAY
+
+
+# ---------------------------------------------------------------------- the processes
+
+
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def start(settings: Settings, tmp_path: Path) -> Iterator[Start]:
+    """Starts a command of ours over this test's database; what still runs is killed after."""
+    started: list[subprocess.Popen[str]] = []
+    environment = {
+        **os.environ,
+        "FLEET_INSTANCE": str(tmp_path),
+        "FLEET_DATABASE_URL": settings.database_url,
+        "FLEET_SECRET_KEY": settings.secret_key,
+        "FLEET_PASSWORD_SALT": settings.password_salt,
+        "FLEET_HISTORY_KEY": settings.history_key,
+    }
+
+    def run(*command: str) -> subprocess.Popen[str]:
+        options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "flask", "--app", "app", *command],
+            cwd=ROOT,
+            env=environment,
+            text=True,
+            **options,
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+def wait_until(holds: Callable[[], Any], seconds: float = 20) -> Any:
+    """What `holds` answers as soon as it is true; fails after some seconds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := holds():
+            return found
+        time.sleep(0.1)
+    raise AssertionError("waited in vain")
+
+
+def latest_run() -> date | None:
+    from fleet.storage import db
+
+    db.session.rollback()
+    return last_run("run-day")
+
+
+def test_the_worker_makes_up_the_day_at_start_and_stops_when_told(session, start):
+    worker = start("worker")
+    wait_until(latest_run)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(15) == 0
+
+
+def children(pid: int) -> list[int]:
+    listed = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in listed.read_text().split()] if listed.exists() else []
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+@pytest.mark.one_engine
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="reads /proc")
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_the_server_keeps_the_clock_and_takes_it_along(session, start, free_port, sign):
+    server = start("serve", "--port", str(free_port), "--workers", "1")
+    assert server.stdout is not None
+    assert server.stdout.readline() == f"Serving on http://127.0.0.1:{free_port}\n"
+    assert wait_until(latest_run)
+    family = wait_until(lambda: len(found := children(server.pid)) == 2 and found)
+    server.send_signal(sign)
+    server.wait(20)
+    wait_until(lambda: not any(alive(pid) for pid in family))
+
+
+@pytest.mark.one_engine
+def test_a_server_may_leave_the_clock_to_another(session, start, free_port):
+    server = start("serve", "--port", str(free_port), "--workers", "1", "--no-worker")
+    assert server.stdout is not None
+    server.stdout.readline()
+    time.sleep(1)
+    assert len(children(server.pid)) == 1
+    assert latest_run() is None
+
+
+@pytest.fixture
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
