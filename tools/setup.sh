@@ -56,10 +56,14 @@ install_packages() {
     exit 1
   fi
   say "Installing $*"
-  $as_root apt-get update -qq >/dev/null || say 'The package lists could not be renewed; trying those at hand.'
+  log=$(mktemp)
+  # A list that cannot be renewed may still do: the installation decides.
   # shellcheck disable=SC2086 # as_root is a command of two words, or none
-  $as_root env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+  { $as_root apt-get update -qq || true
+    $as_root env DEBIAN_FRONTEND=noninteractive \
+      apt-get install -y -qq --no-install-recommends "$@"
+  } >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
+  rm -f "$log"
 }
 
 missing=$(missing_packages)
