@@ -128,9 +128,9 @@ class Fleet:
             since = self.random.choice((date(2010, 1, 1), RULE_DAY))
             self.add("designations", region_code=region, insurer_code=insurer, since=since)
         for insurer in others:
-            day = self.random.choice(FIRST_DAYS[:14])
-            for _ in range(3):
-                until = day + timedelta(days=self.random.choice((30, 365, 366, 900)))
+            day = self.random.choice(FIRST_DAYS[:8])
+            for _ in range(12):
+                until = day + timedelta(days=self.random.choice((30, 200, 365, 366)))
                 self.add(
                     "designations",
                     region_code=region,
@@ -138,7 +138,7 @@ class Fleet:
                     since=self.write_day(day),
                     until=self.write_day(until),
                 )
-                day = until + timedelta(days=self.random.choice((0, 1, 200)))
+                day = until + timedelta(days=self.random.choice((0, 1, 30, 200)))
 
     # ------------------------------------------------------------------------ vehicles
 
