@@ -28,6 +28,8 @@ babel = Babel()
 def init_locale(app: Flask) -> None:
     """Let texts, dates and numbers follow the reader's language and the company's clock."""
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = "fleet/translations"
+    # As babel.cfg says too, or a text over several lines would miss its translation.
+    app.jinja_env.policies["ext.i18n.trimmed"] = True
     babel.init_app(
         app,
         locale_selector=choose_language,
