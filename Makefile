@@ -58,10 +58,12 @@ bench: setup
 	$(BIN)/python -m benchmarks $(ARGS)
 
 messages: setup
+	@mkdir -p fleet/translations
 	$(BIN)/pybabel -q extract -F babel.cfg -k _l -k lazy_gettext -k lazy_ngettext:1,2 \
-	  --no-location --sort-output --project=fleet -o fleet/translations/messages.pot .
+	  --no-location --sort-output --project=fleet \
+	  --copyright-holder='the fleet insurance contributors' -o fleet/translations/messages.pot .
 	for language in zh_Hans zh_Hant; do \
-	  $(BIN)/pybabel -q update --no-fuzzy-matching --ignore-pot-creation-date --init-missing \
+	  $(BIN)/pybabel -q update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --init-missing \
 	    -i fleet/translations/messages.pot -d fleet/translations -l $$language; \
 	done
 

