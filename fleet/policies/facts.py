@@ -1,0 +1,152 @@
+"""The heart's facts as stored: each vehicle with its policies and their lines, in bulk.
+
+Unscoped by design: the rule looks at all of a vehicle's policies. A caller that shows something
+to a person names the vehicles that its own scoped query found.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, select
+
+from fleet.insurers.tables import INSURER, Insurer
+from fleet.policies.tables import CoverLine, Policy
+from fleet.rulebook import cover
+from fleet.storage import db
+from fleet.vehicles.tables import LayUp, Vehicle
+from fleet.words import Days
+
+BATCH = 2000
+
+_vehicles = Vehicle.__table__.c
+_lay_ups = LayUp.__table__.c
+_policies = Policy.__table__.c
+_lines = CoverLine.__table__.c
+_insurers = Insurer.__table__.c
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleFacts:
+    """A vehicle as the heart judges it, with all its policies."""
+
+    vehicle_id: int
+    vehicle: cover.Vehicle
+    policies: tuple[cover.Policy, ...]
+
+
+def facts(vehicle_ids: Iterable[int] | None = None) -> Iterator[VehicleFacts]:
+    """Yield the facts of the vehicles asked for, of all where None is given, in VIN order."""
+    ids = list(_ordered(None if vehicle_ids is None else set(vehicle_ids)))
+    for start in range(0, len(ids), BATCH):
+        yield from _batch(ids[start : start + BATCH])
+
+
+def facts_of(vehicle_id: int) -> VehicleFacts:
+    """The facts of one vehicle."""
+    return next(iter(_batch([vehicle_id])))
+
+
+def _ordered(wanted: set[int] | None) -> Iterator[int]:
+    if wanted is not None and len(wanted) <= BATCH:
+        statement = select(_vehicles.id).where(_vehicles.id.in_(wanted))
+        yield from db.session.scalars(statement.order_by(_vehicles.vin))
+        return
+    for vehicle_id in db.session.scalars(select(_vehicles.id).order_by(_vehicles.vin)):
+        if wanted is None or vehicle_id in wanted:
+            yield vehicle_id
+
+
+def _batch(ids: Sequence[int]) -> Iterator[VehicleFacts]:
+    vehicles = {row.id: row for row in _rows(_VEHICLES, _vehicles.id, ids)}
+    lay_ups = _grouped(_rows(_LAY_UPS, _lay_ups.vehicle_id, ids), "vehicle_id")
+    lines = _grouped(_rows(_LINES, _policies.vehicle_id, ids), "policy_id")
+    policies = _grouped(_rows(_POLICIES, _policies.vehicle_id, ids), "vehicle_id")
+    for vehicle_id in ids:
+        yield VehicleFacts(
+            vehicle_id,
+            _vehicle(vehicles[vehicle_id], lay_ups[vehicle_id]),
+            tuple(_policy(row, lines[row.id]) for row in policies[vehicle_id]),
+        )
+
+
+_VEHICLES = select(
+    _vehicles.id,
+    _vehicles.vin,
+    _vehicles.seats,
+    _vehicles.energy,
+    _vehicles.in_service_since,
+    _vehicles.in_service_until,
+)
+_LAY_UPS = select(_lay_ups.vehicle_id, _lay_ups.since, _lay_ups.until)
+_POLICIES = select(
+    _policies.id,
+    _policies.vehicle_id,
+    _policies.policy_number,
+    _policies.kind,
+    (_insurers.kind == INSURER).label("is_insurance"),
+    _policies.begins,
+    _policies.ends,
+    _policies.cancelled_at,
+    _policies.signed_on,
+    _policies.vehicle_tax,
+    _policies.tax_exempt,
+    _policies.terms,
+    _policies.absolute_deductible_rate,
+    _policies.absolute_deductible_amount,
+    _policies.repair_restricted,
+).join_from(Policy.__table__, Insurer.__table__, _insurers.id == _policies.insurer_id)
+_LINES = select(
+    _lines.policy_id,
+    _lines.cover,
+    _lines.sum_insured,
+    _lines.seats,
+    _lines.deductible_rate,
+    _lines.since,
+    _lines.until,
+).join_from(CoverLine.__table__, Policy.__table__, _policies.id == _lines.policy_id)
+
+
+def _rows(
+    statement: Select[Any], column: ColumnElement[int], ids: Sequence[int]
+) -> Sequence[Row[Any]]:
+    return db.session.execute(statement.where(column.in_(ids))).all()
+
+
+def _grouped(rows: Iterable[Row[Any]], key: str) -> dict[int, list[Row[Any]]]:
+    groups: dict[int, list[Row[Any]]] = defaultdict(list)
+    for row in rows:
+        groups[getattr(row, key)].append(row)
+    return groups
+
+
+def _vehicle(row: Row[Any], lay_ups: Sequence[Row[Any]]) -> cover.Vehicle:
+    return cover.Vehicle(
+        vin=row.vin,
+        seats=row.seats,
+        energy=row.energy,
+        service=Days(row.in_service_since, row.in_service_until),
+        lay_ups=tuple(Days(one.since, one.until) for one in lay_ups),
+    )
+
+
+def _policy(row: Row[Any], lines: Sequence[Row[Any]]) -> cover.Policy:
+    return cover.Policy(
+        number=row.policy_number,
+        kind=row.kind,
+        is_insurance=bool(row.is_insurance),
+        begins=row.begins,
+        ends=row.ends,
+        cancelled_at=row.cancelled_at,
+        signed_on=row.signed_on,
+        vehicle_tax=row.vehicle_tax,
+        tax_exempt=row.tax_exempt,
+        terms=row.terms,
+        absolute_deductible_rate=row.absolute_deductible_rate,
+        absolute_deductible_amount=row.absolute_deductible_amount,
+        repair_restricted=row.repair_restricted,
+        lines=tuple(cover.Line(*one[1:]) for one in lines),
+    )
