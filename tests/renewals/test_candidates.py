@@ -101,11 +101,11 @@ def test_day_after_day_the_open_rows_are_the_needs(session, dice):
 
 
 def test_a_renewal_that_plainly_stands_is_not_looked_at_again(session, monkeypatch):
-    any_fleet(random.Random(4))  # noqa: S311 - an invented fleet
-    run(FIRST + 60 * DAY)
-    standing = len(open_rows())
+    policy(vehicle(1), last=FIRST)
+    policy(vehicle(2), last=FIRST - 30 * DAY)
     asked: list[set[int]] = []
     monkeypatch.setattr(service, "facts", lambda ids: asked.append(ids) or facts(ids))
-    run(FIRST + 60 * DAY)
-    assert standing > 10
-    assert len(asked[0]) < standing
+    run(FIRST)
+    assert run(FIRST) == {"on": FIRST.isoformat(), "opened": [], "closed": []}
+    assert [len(ids) for ids in asked] == [2, 0]
+    assert len(open_rows()) == 2

@@ -1,0 +1,55 @@
+"""The demo group's people: one for each role, and one who works in several places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fleet.web.access import (
+    AUDITOR,
+    COMPANY_ADMIN,
+    FINANCE,
+    GROUP_ADMINISTRATOR,
+    INSURANCE_DESK,
+)
+
+DOMAIN = "demo.example"
+PASSWORD = "Demo-fleet-2012"  # noqa: S105 - printed on purpose; never loaded in production
+
+
+@dataclass(frozen=True, slots=True)
+class DemoGrant:
+    """A role for a company, a region, or (neither) the whole group."""
+
+    role: str
+    company: str | None = None
+    region: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DemoPerson:
+    """A sign-in of the demo group."""
+
+    email: str
+    name: str
+    grants: tuple[DemoGrant, ...]
+
+
+def _person(mailbox: str, name: str, *grants: DemoGrant) -> DemoPerson:
+    return DemoPerson(f"{mailbox}@{DOMAIN}", name, grants)
+
+
+CAST = (
+    _person("admin", "演示集团管理员 Demo Administrator", DemoGrant(GROUP_ADMINISTRATOR)),
+    _person("desk", "演示片区专员 Demo Desk", DemoGrant(INSURANCE_DESK, region="DEMO-N")),
+    _person("company", "演示公司管理员 Demo Company", DemoGrant(COMPANY_ADMIN, company="DEMO-01")),
+    _person("finance", "演示财务 Demo Finance", DemoGrant(FINANCE)),
+    _person("auditor", "演示审计 Demo Auditor", DemoGrant(AUDITOR)),
+    _person(
+        "several",
+        "演示兼任 Demo Several",
+        DemoGrant(COMPANY_ADMIN, company="DEMO-05"),
+        DemoGrant(COMPANY_ADMIN, company="DEMO-09"),
+        DemoGrant(FINANCE, company="DEMO-05"),
+        DemoGrant(INSURANCE_DESK, region="DEMO-W"),
+    ),
+)
