@@ -1,0 +1,334 @@
+"""The workbook's vocabulary: its sheets, their columns, the labels and how each cell is read.
+
+A heading is a column's code, or its label in any language of the product. `docs` of the format:
+the sheets refer to each other by code, VIN or policy number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+from flask_babel import force_locale
+from flask_babel import lazy_gettext as _l
+from flask_babel.speaklater import LazyString
+
+from fleet.insurers.tables import INSURER, MUTUAL_POOL
+from fleet.policies.tables import KINDS
+from fleet.vehicles.tables import ENERGIES
+from fleet.web.locale import LANGUAGES
+from fleet.workbook import rules
+from fleet.workbook.rules import word_key
+
+Read = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its code, its label, how a cell of it is read, whether it may be left empty.
+
+    `zoned` readings take the company's zone; `default` stands for a cell left empty.
+    """
+
+    code: str
+    label: LazyString
+    read: Read
+    required: bool = False
+    zoned: bool = False
+    default: Any = None
+    choices: tuple[str, ...] = ()
+    help: LazyString | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SheetForm:
+    """A sheet: its code, its label, the name the format gives it in Chinese, its columns."""
+
+    code: str
+    label: LazyString
+    chinese: str
+    columns: tuple[Column, ...]
+    key: str | None = None
+
+    def column(self, code: str) -> Column:
+        """The column of a code."""
+        return next(column for column in self.columns if column.code == code)
+
+
+def _chosen(*allowed: str) -> Read:
+    return partial(rules.choice, allowed=allowed)
+
+
+_code = rules.at_most(40, rules.code)
+_number = rules.at_most(64, rules.code)
+_cover = rules.at_most(40, rules.cover)
+
+_DAY = _l("A day: 2026-03-02")
+_FIRST_DAY_NO_LONGER = _l("The first day no longer; empty = open")
+_YUAN = _l("Yuan: 1,270.00 or 20万")
+_PERCENT = _l("Percent: 15")
+_YES = _l("yes or no")
+
+TERMS = ("2014", "2020", "nev2021")
+BUILT_IN_TYPES = ("official", "test_drive", "replacement", "business", "tow", "shuttle")
+INSURER_KINDS = (INSURER, MUTUAL_POOL)
+COVERS = (
+    "damage", "third_party", "occupants_driver", "occupants_passengers", "occupants",
+    "excess_waiver", "designated_repair", "absolute_deductible", "theft", "glass", "scratch",
+    "wheel", "wading", "self_ignition", "out_of_catalogue_medical", "occupant_accident",
+    "roadside",
+)  # fmt: skip
+UNDIVIDED = "occupants"
+DRIVER = "occupants_driver"
+PASSENGERS = "occupants_passengers"
+WITH_SUM = frozenset({"damage", "third_party", UNDIVIDED, DRIVER, PASSENGERS})
+
+SHEETS = (
+    SheetForm(
+        "regions",
+        _l("Regions"),
+        "片区",
+        (
+            Column("code", _l("Code"), _code, required=True),
+            Column("name", _l("Name"), rules.at_most(120, rules.words), required=True),
+        ),
+        key="code",
+    ),
+    SheetForm(
+        "companies",
+        _l("Companies"),
+        "公司",
+        (
+            Column("code", _l("Code"), _code, required=True),
+            Column("name", _l("Name"), rules.at_most(200, rules.words), required=True),
+            Column("region_code", _l("Region code"), _code, required=True),
+            Column("credit_code", _l("Credit code"), rules.credit_code),
+        ),
+        key="code",
+    ),
+    SheetForm(
+        "insurers",
+        _l("Insurers"),
+        "保险公司",
+        (
+            Column("code", _l("Code"), _code, required=True),
+            Column("name", _l("Name"), rules.at_most(200, rules.words), required=True),
+            Column(
+                "kind",
+                _l("Kind"),
+                _chosen(*INSURER_KINDS),
+                default=INSURER,
+                choices=INSURER_KINDS,
+                help=_l("Empty = insurer; a mutual pool insures nothing"),
+            ),
+            Column("hotline", _l("Hotline"), rules.at_most(40, rules.words)),
+        ),
+        key="code",
+    ),
+    SheetForm(
+        "designations",
+        _l("Designations"),
+        "合作保险公司",
+        (
+            Column("region_code", _l("Region code"), _code, required=True),
+            Column("insurer_code", _l("Insurer code"), _code, required=True),
+            Column("since", _l("Since"), rules.day, required=True, help=_DAY),
+            Column("until", _l("Until"), rules.day, help=_FIRST_DAY_NO_LONGER),
+        ),
+    ),
+    SheetForm(
+        "vehicles",
+        _l("Vehicles"),
+        "车辆",
+        (
+            Column("vin", _l("VIN"), rules.vin, required=True, help=_l("17 characters")),
+            Column("plate", _l("Plate"), rules.plate, help=_l("Empty or 新车 = not yet")),
+            Column(
+                "vehicle_type",
+                _l("Vehicle type"),
+                _code,
+                required=True,
+                choices=BUILT_IN_TYPES,
+                help=_l("Or a type that the group added"),
+            ),
+            Column("company_code", _l("Company code"), _code, required=True),
+            Column(
+                "seats",
+                _l("Seats"),
+                rules.seats,
+                required=True,
+                help=_l("As licensed, the driver's included; 0 for a trailer"),
+            ),
+            Column("brand_model", _l("Brand and model"), rules.at_most(120, rules.words)),
+            Column("engine_number", _l("Engine number"), rules.at_most(40, rules.code)),
+            Column(
+                "energy", _l("Energy"), _chosen(*ENERGIES), default="other", choices=ENERGIES
+            ),
+            Column("first_registered", _l("First registered"), rules.day_of, help=_DAY),
+            Column("in_service_since", _l("In service since"), rules.day, required=True, help=_DAY),
+            Column(
+                "in_service_until", _l("In service until"), rules.day, help=_FIRST_DAY_NO_LONGER
+            ),
+        ),
+        key="vin",
+    ),
+    SheetForm(
+        "policies",
+        _l("Policies"),
+        "保单",
+        (
+            Column("policy_number", _l("Policy number"), _number, required=True),
+            Column("kind", _l("Kind"), _chosen(*KINDS), required=True, choices=KINDS),
+            Column("insurer_code", _l("Insurer code"), _code, required=True),
+            Column("vin", _l("VIN"), rules.vin, required=True),
+            Column(
+                "begins",
+                _l("Begins"),
+                rules.begin,
+                required=True,
+                zoned=True,
+                help=_l("A day, or an instant: 2026-03-02 18:03"),
+            ),
+            Column(
+                "ends",
+                _l("Ends"),
+                rules.end,
+                required=True,
+                zoned=True,
+                help=_l("The last day, included; or the instant at which it ends"),
+            ),
+            Column("signed_on", _l("Signed on"), rules.day_of, help=_DAY),
+            Column("premium", _l("Premium"), rules.yuan, help=_YUAN),
+            Column("vehicle_tax", _l("Vehicle tax"), rules.yuan, help=_YUAN),
+            Column("late_fee", _l("Late fee"), rules.yuan, help=_YUAN),
+            Column("tax_exempt", _l("Tax exempt"), rules.yes_or_no, default=False, help=_YES),
+            Column(
+                "terms",
+                _l("Terms"),
+                _chosen(*TERMS),
+                choices=TERMS,
+                help=_l("Empty = by the signing day"),
+            ),
+            Column(
+                "absolute_deductible_rate",
+                _l("Absolute deductible rate"),
+                rules.percent,
+                help=_PERCENT,
+            ),
+            Column(
+                "absolute_deductible_amount",
+                _l("Absolute deductible amount"),
+                rules.yuan,
+                help=_YUAN,
+            ),
+            Column(
+                "repair_restricted",
+                _l("Repair restricted"),
+                rules.yes_or_no,
+                default=False,
+                help=_YES,
+            ),
+            Column("approval_number", _l("Approval number"), _number),
+            Column(
+                "cancelled_at",
+                _l("Cancelled at"),
+                rules.begin,
+                zoned=True,
+                help=_l("An instant; a day means its 00:00"),
+            ),
+        ),
+        key="policy_number",
+    ),
+    SheetForm(
+        "holdings",
+        _l("Holdings"),
+        "调拨",
+        (
+            Column("vin", _l("VIN"), rules.vin, required=True),
+            Column("company_code", _l("Company code"), _code, required=True),
+            Column("since", _l("Since"), rules.day, required=True, help=_DAY),
+            Column("until", _l("Until"), rules.day, help=_FIRST_DAY_NO_LONGER),
+        ),
+    ),
+    SheetForm(
+        "lay_ups",
+        _l("Lay-ups"),
+        "停驶",
+        (
+            Column("vin", _l("VIN"), rules.vin, required=True),
+            Column("since", _l("Since"), rules.day, required=True, help=_DAY),
+            Column("until", _l("Until"), rules.day, help=_FIRST_DAY_NO_LONGER),
+        ),
+    ),
+    SheetForm(
+        "covers",
+        _l("Covers"),
+        "险种",
+        (
+            Column("policy_number", _l("Policy number"), _number, required=True),
+            Column("cover", _l("Cover"), _cover, required=True, choices=COVERS),
+            Column(
+                "sum_insured",
+                _l("Sum insured"),
+                rules.yuan,
+                help=_l("Yuan; for occupants: per seat"),
+            ),
+            Column("seats", _l("Seats"), rules.seats, help=_l("Passengers: how many; driver: 1")),
+            Column("deductible_rate", _l("Deductible rate"), rules.percent, help=_PERCENT),
+            Column("premium", _l("Premium"), rules.yuan, help=_YUAN),
+            Column(
+                "since",
+                _l("Since"),
+                rules.begin,
+                zoned=True,
+                help=_l("Where an endorsement added the line; empty = the policy's"),
+            ),
+            Column(
+                "until",
+                _l("Until"),
+                rules.begin,
+                zoned=True,
+                help=_l("Where an endorsement ended the line; empty = the policy's"),
+            ),
+        ),
+    ),
+)
+FORMS: Mapping[str, SheetForm] = {form.code: form for form in SHEETS}
+HELP = _l("Help")
+
+
+@cache
+def sheet_names() -> dict[str, str]:
+    """Every name a sheet may bear, as a key for comparing, and the sheet's code."""
+    names: dict[str, str] = {}
+    for form in SHEETS:
+        for name in (form.code, form.chinese, *_in_every_language(form.label)):
+            names.setdefault(word_key(name), form.code)
+    return names
+
+
+@cache
+def help_names() -> frozenset[str]:
+    """The names of the help sheet of our own template, which is nobody's mistake."""
+    return frozenset(word_key(name) for name in _in_every_language(HELP))
+
+
+@cache
+def headings(sheet: str) -> dict[str, str]:
+    """Every heading a column of a sheet may bear, as a key, and the column's code."""
+    names = {word_key(column.code): column.code for column in FORMS[sheet].columns}
+    for column in FORMS[sheet].columns:
+        for name in _in_every_language(column.label):
+            names.setdefault(word_key(name), column.code)
+    return names
+
+
+def _in_every_language(label: LazyString) -> list[str]:
+    """A label in every language of the product."""
+    found = []
+    for language in LANGUAGES:
+        with force_locale(language):
+            found.append(str(label))
+    return found

@@ -1,0 +1,81 @@
+"""What is wrong with a row, in words: what was found is beside it, here is what is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask_babel import lazy_gettext as _l
+from flask_babel.speaklater import LazyString
+
+WORDS: Mapping[str, LazyString] = {
+    # sheets and headings
+    "column_missing": _l("The sheet lacks this column; it is required."),
+    "column_twice": _l("Two columns have this heading."),
+    "column_unknown": _l("This column is not one of the workbook's; it was not read."),
+    "sheet_unknown": _l("This sheet is not one of the workbook's; it was not read."),
+    "sheet_twice": _l("Two sheets are this sheet of the workbook; only one may be."),
+    "not_your_sheet": _l("Only those who look after the whole group may write this sheet."),
+    # one cell
+    "required": _l("This cell may not be empty."),
+    "error_cell": _l("An error of Excel stands here instead of a value."),
+    "lost_digits": _l(
+        "Excel lost digits of this number. Format the column as text and enter it again."
+    ),
+    "lost_zeros": _l(
+        "Unknown; %(asked)s is known. Leading zeros were lost or added: "
+        "format the column as text and enter it again."
+    ),
+    "control_characters": _l("Characters that cannot be printed stand in this cell."),
+    "too_long": _l("At most %(asked)s characters."),
+    "excel_day": _l("This is no day but an empty or broken date cell of Excel."),
+    "not_a_day": _l("A day is asked, such as 2026-03-02, or an instant, such as 2026-03-02 18:03."),
+    "number_not_day": _l("A number stands here. Format the cell as a date, or enter 2026-03-02."),
+    "no_such_day": _l("No calendar has this day."),
+    "no_such_time": _l("No clock shows this time."),
+    "far_day": _l("This day is too far off. Leave the cell empty where there is no end."),
+    "day_without_clock": _l("A day without a clock time is asked, such as 2026-03-02."),
+    "money_form": _l("An amount in yuan is asked, such as 1,270.00 or 20万."),
+    "money_fraction": _l("An amount in whole fen is asked: at most two decimals."),
+    "below_zero": _l("An amount of 0 or more is asked."),
+    "too_much_money": _l("This amount is larger than any of the trade."),
+    "not_a_number": _l("A number is asked."),
+    "not_a_percentage": _l("A percentage from 0 to 100 is asked, with at most four decimals."),
+    "not_a_whole_number": _l("A whole number of 0 or more is asked."),
+    "too_many_seats": _l("At most %(asked)s seats."),
+    "not_yes_or_no": _l("yes or no is asked."),
+    "not_one_of": _l("One of these is asked: %(asked)s."),
+    "not_a_cover": _l("The code of a cover is asked, such as damage or third_party."),
+    "vin_length": _l("A VIN has 17 characters."),
+    "vin_letters": _l("A VIN has digits and capital letters without I, O and Q."),
+    "credit_code_form": _l("A credit code has 18 digits and capital letters."),
+    "credit_code_check": _l("The last character of the credit code does not fit the others."),
+    # rows together
+    "duplicate": _l("Stands in row %(asked)s already."),
+    "unknown": _l("Neither the workbook nor the records know this code."),
+    "unknown_type": _l("There is no such vehicle type. One of these is asked: %(asked)s."),
+    "refers_to_refused": _l("Refers to row %(asked)s, which is refused."),
+    "not_yours": _l("On record already, and not yours to change."),
+    "not_your_region": _l("Only the desk of this region designates its insurers."),
+    "until_not_after_since": _l("Must be later than the day or instant in since: %(asked)s."),
+    "ends_not_after_begins": _l("The policy must end after it begins: %(asked)s."),
+    "overlaps": _l("The period overlaps with that of row %(asked)s."),
+    "overlaps_recorded": _l("The period overlaps with the one on record from %(asked)s."),
+    "pool_designated": _l("A mutual pool cannot be designated (4.1)."),
+    "is_designated": _l("This insurer is designated; a mutual pool cannot be (4.1)."),
+    "sum_required": _l("This cover needs its sum insured."),
+    "seats_required": _l("This line needs its number of seats."),
+    "driver_counts": _l("An undivided line counts the driver: 1 seat or more is asked."),
+    "cover_twice": _l("The policy has this cover over the same days in row %(asked)s already."),
+    # worth a look, and no obstacle
+    "plate_form": _l("This is not a plate of the usual form; it was kept as it stands."),
+    "vin_check_digit": _l("The check digit (position 9) does not fit; look for a slip."),
+    "latest_holder": _l("The latest holder is %(asked)s."),
+    "one_driver": _l("A driver's line covers one seat; it was read as 1."),
+    "line_outside": _l("The line lies wholly outside the policy's period."),
+    "cover_unknown": _l("Not a cover known here; it counts as an optional one (2.7)."),
+}
+
+
+def say(code: str, asked: str = "") -> str:
+    """The words of a problem in the reader's language."""
+    return str(WORDS[code]) % {"asked": asked}
