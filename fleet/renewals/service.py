@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from flask import current_app
-from sqlalchemy import and_, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import Select, bindparam, case, func, insert, or_, select, update
 
 from fleet.insurers.tables import INSURER, Insurer
 from fleet.people.tables import Company, Region
@@ -25,6 +25,12 @@ from fleet.work.service import note_run, take_turn
 
 JOB = "run-day"
 
+# The tables, not the entities: the job sees the whole group, and reads tens of thousands of rows.
+_policies = Policy.__table__.c
+_vehicles = Vehicle.__table__.c
+_companies = Company.__table__.c
+_renewals = Renewal.__table__.c
+
 _DAY = timedelta(days=1)
 _ROWS = 5_000
 
@@ -37,8 +43,7 @@ class Key(NamedTuple):
     expiry_day: date
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(NamedTuple):
     """A renewal as the table holds it."""
 
     id: int
@@ -102,8 +107,7 @@ def _run(day: date, book: Rulebook, deed: Deed) -> dict[str, Any]:
 # What the day looks at
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A vehicle in service whose begun cover of a kind ends before the window does.
 
     `ends` is the latest end of the policies begun; `follows` tells that another begins later.
@@ -119,7 +123,7 @@ class Candidate:
 
 
 def candidates(day: date, book: Rulebook) -> Iterator[Candidate]:
-    """Yield every vehicle and kind that the day may find in need of renewal, and few more.
+    """Return every vehicle and kind that the day may find in need of renewal, and few more.
 
     A need reaches no further than the longest window, and cover reaches at least as far as the
     latest end of the policies begun: whoever that end excludes, the heart would exclude.
@@ -127,35 +131,34 @@ def candidates(day: date, book: Rulebook) -> Iterator[Candidate]:
     moment = noon(day, book.zone)
     horizon = midnight(day + (_longest_window(moment, book) + 1) * _DAY, book.zone)
     pools = select(Insurer.id).where(Insurer.kind != INSURER)
-    ends = func.max(case((Policy.begins <= moment, Policy.covers_until)))
+    ends = func.max(case((_policies.begins <= moment, _policies.covers_until)))
     ending = (
         select(
-            Policy.vehicle_id,
-            Policy.kind,
+            _policies.vehicle_id,
+            _policies.kind,
             ends.label("ends"),
-            func.max(Policy.begins).label("latest"),
+            (func.max(_policies.begins) > moment).label("follows"),
         )
-        .where(Policy.begins < Policy.covers_until, Policy.insurer_id.not_in(pools))
-        .group_by(Policy.vehicle_id, Policy.kind)
+        .where(_policies.begins < _policies.covers_until, _policies.insurer_id.not_in(pools))
+        .group_by(_policies.vehicle_id, _policies.kind)
         .having(ends <= horizon)
         .subquery()
     )
     rows = db.session.execute(
         select(
             ending,
-            Vehicle.in_service_since,
-            Vehicle.in_service_until,
-            Company.region_id,
+            _vehicles.in_service_since,
+            _vehicles.in_service_until,
+            _companies.region_id,
         )
-        .join(Vehicle, Vehicle.id == ending.c.vehicle_id)
-        .join(Company, Company.id == Vehicle.company_id)
+        .join(_vehicles.id.table, _vehicles.id == ending.c.vehicle_id)
+        .join(_companies.id.table, _companies.id == _vehicles.company_id)
         .where(
-            Vehicle.in_service_since <= day,
-            or_(Vehicle.in_service_until.is_(None), Vehicle.in_service_until > day),
+            _vehicles.in_service_since <= day,
+            or_(_vehicles.in_service_until.is_(None), _vehicles.in_service_until > day),
         )
     )
-    for vehicle_id, kind, end, latest, since, until, region_id in rows:
-        yield Candidate(vehicle_id, kind, end, latest > moment, since, until, region_id)
+    return map(Candidate._make, rows)
 
 
 def _longest_window(moment: datetime, book: Rulebook) -> int:
@@ -203,31 +206,32 @@ def _regions() -> dict[int, str]:
 
 
 _KEPT = select(
-    Renewal.vehicle_id,
-    Renewal.kind,
-    Renewal.expiry_day,
-    Renewal.id,
-    Renewal.opened_on,
-    Renewal.closed_on,
-    Renewal.opens_on,
-    Renewal.policy_number,
+    _renewals.vehicle_id,
+    _renewals.kind,
+    _renewals.expiry_day,
+    _renewals.id,
+    _renewals.opened_on,
+    _renewals.closed_on,
+    _renewals.opens_on,
+    _renewals.policy_number,
 )
 
 
 def _open() -> dict[Key, _Kept]:
-    rows = db.session.execute(_KEPT.where(Renewal.state == DUE))
-    return {Key(*row[:3]): _Kept(*row[3:]) for row in rows}
+    return _by_key(_KEPT.where(_renewals.state == DUE))
 
 
 def _earlier(vehicle_ids: Iterable[int]) -> dict[Key, _Kept]:
     """Closed renewals of some vehicles."""
     found: dict[Key, _Kept] = {}
     for some in _parts(vehicle_ids):
-        rows = db.session.execute(
-            _KEPT.where(and_(Renewal.state != DUE, Renewal.vehicle_id.in_(some)))
-        )
-        found.update((Key(*row[:3]), _Kept(*row[3:])) for row in rows)
+        found.update(_by_key(_KEPT.where(_renewals.state != DUE, _renewals.vehicle_id.in_(some))))
     return found
+
+
+def _by_key(statement: Select[Any]) -> dict[Key, _Kept]:
+    rows = db.session.execute(statement)
+    return {Key(*row[:3]): _Kept(*row[3:]) for row in rows}
 
 
 def _parts(ids: Iterable[int]) -> Iterator[list[int]]:
