@@ -76,6 +76,7 @@ class Decision(Audited, Scoped, Base):
     """What was decided of a claim, from which facts, under which rulebook version."""
 
     __tablename__ = "decisions"
+    AUDIT_HIDES = frozenset({"facts"})  # the entry keeps their digest
 
     id: Mapped[int] = mapped_column(primary_key=True)
     claim_id: Mapped[int] = mapped_column(ForeignKey("claims.id"), index=True)

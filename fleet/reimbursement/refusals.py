@@ -1,0 +1,96 @@
+"""What this room refuses to do, one class each."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask_babel import gettext as _
+
+from fleet.web.errors import NotFound, Refusal
+
+
+class CompanyUnknown(NotFound):
+    """The claiming company is none, or not the caller's."""
+
+    field = "company"
+
+    def __init__(self, code: str) -> None:
+        Refusal.__init__(
+            self, _("There is no company %(code)s here, or it is not yours to see.", code=code)
+        )
+
+
+class ClaimUnknown(NotFound):
+    """There is no such claim, or it is not the caller's."""
+
+    def __init__(self) -> None:
+        super().__init__(_("claim"))
+
+
+class AlreadyPaid(Refusal):
+    """A claim is paid once."""
+
+    def __init__(self) -> None:
+        super().__init__(_("This claim has been paid already. It is paid once."))
+
+
+class NotPayable(Refusal):
+    """Only a payable claim is paid; nobody may override a refusal or a hold."""
+
+    def __init__(self) -> None:
+        super().__init__(_("Only a payable claim can be marked paid. There is no exception."))
+
+
+class InvoiceTakenBack(Refusal):
+    """The claim's invoice was recorded as reversed after the claim was decided."""
+
+    def __init__(self) -> None:
+        super().__init__(_("The invoice has been reversed since. It is not paid."))
+
+
+class NotHeld(Refusal):
+    """Only a held claim is decided again; what was refused or paid stays so."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("Only a held claim is decided again. For a new invoice, record a new claim.")
+        )
+
+
+class ReversedBefore(Refusal):
+    """The invoice stands in the list of reversed ones already."""
+
+    field = "invoice_number"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(_("Invoice %(key)s is recorded as reversed already.", key=key))
+
+
+class NoClaimColumns(Refusal):
+    """A sheet without any heading of a claim."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    field = "file"
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("No heading of this sheet is a claim's: company, policy_number, amount and so on.")
+        )
+
+
+class KeyUsedForAnother(Refusal):
+    """An idempotency key came again with another request."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+    def __init__(self) -> None:
+        super().__init__(_("This Idempotency-Key was used for another request."))
+
+
+class TooBusy(Refusal):
+    """Others recorded the same invoice or policy at the same moment, several times over."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+    def __init__(self) -> None:
+        super().__init__(_("Others are recording the same claim just now. Try again."))

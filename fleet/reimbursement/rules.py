@@ -1,0 +1,305 @@
+"""What a claim says, and which invoice it names: pure readings of texts and cells."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from fleet.rulebook.reimbursement import Claim, Decision, Facts
+from fleet.words import Finding, NotWellFormed, normalise, parse_money
+
+Cell = str | int | float | bool | date | datetime | None
+
+COLUMNS = (
+    "company",
+    "policy_number",
+    "insurer",
+    "invoice_code",
+    "invoice_number",
+    "invoice_date",
+    "invoice_total",
+    "vehicle_tax",
+    "late_fee",
+    "buyer_credit_code",
+    "amount",
+)
+REQUIRED = ("company", "policy_number", "invoice_number", "amount")
+MONEY = ("invoice_total", "vehicle_tax", "late_fee", "amount")
+MOST_YUAN = Decimal(10) ** 10
+
+EXCEL_DIGITS = 15
+PAPER_NUMBER = 8
+PAPER_CODES = (10, 12)
+FIRST_CENTURY, LAST_CENTURY = 1901, 2200  # Excel's day 0 and day 1 lie in 1900
+
+
+class CannotRead(ValueError):
+    """A cell does not say what its column asks."""
+
+
+# The invoice
+
+
+_ALL_DIGITAL = re.compile("[0-9]{20}")
+
+
+def squeezed(text: str) -> str:
+    """A number as it is compared: full-width signs plain, no blanks, upper case."""
+    return "".join(normalise(text).split()).upper()
+
+
+def invoice_key(code: str | None, number: str) -> str:
+    """What an invoice is known by: its 20 digits alone, else its code and number.
+
+    A paper print of a fully digital invoice carries a code too; its 20 digits are the same
+    invoice without it.
+    """
+    number, code = squeezed(number), squeezed(code or "")
+    if not code or _ALL_DIGITAL.fullmatch(number):
+        return number
+    return f"{code}-{number}"
+
+
+# The claim
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A claim as it was handed in; money is yuan, company and insurer are codes."""
+
+    company: str
+    policy_number: str
+    invoice_number: str
+    amount: Decimal
+    insurer: str | None = None
+    invoice_code: str | None = None
+    invoice_date: date | None = None
+    invoice_total: Decimal | None = None
+    vehicle_tax: Decimal | None = None
+    late_fee: Decimal | None = None
+    buyer_credit_code: str | None = None
+
+    @property
+    def invoice_key(self) -> str:
+        """What the claim's invoice is known by."""
+        return invoice_key(self.invoice_code, self.invoice_number)
+
+    def of(self, region: str, credit_code: str | None) -> Claim:
+        """The claim as the heart takes it, of a company of that region and credit code."""
+        return Claim(
+            company_code=self.company,
+            company_region=region,
+            company_credit_code=credit_code,
+            policy_number=self.policy_number,
+            insurer=self.insurer,
+            invoice_key=self.invoice_key,
+            invoice_total=self.invoice_total,
+            vehicle_tax=self.vehicle_tax,
+            late_fee=self.late_fee,
+            buyer_credit_code=self.buyer_credit_code,
+            amount=self.amount,
+        )
+
+
+def read(cells: Mapping[str, Cell], companies: Container[str]) -> tuple[Asked | None, list[str]]:
+    """Read a row of a sheet; answers the claim, or None and the columns that cannot be read.
+
+    `companies` are the codes of those that may claim.
+    """
+    values: dict[str, Any] = {}
+    bad: list[str] = []
+    for column, reading in _READINGS.items():
+        cell = cells.get(column)
+        try:
+            values[column] = None if cell is None or cell == "" else reading(cell)
+        except CannotRead:
+            bad.append(column)
+    lacking = [c for c in REQUIRED if c not in bad and values[c] in (None, "")]
+    if not (lacking or bad) and values["company"] in companies:
+        return Asked(**values), []
+    if values.get("company") not in companies and "company" not in (*lacking, *bad):
+        bad.append("company")
+    return None, sorted({*bad, *lacking})
+
+
+# Cells
+
+
+_PLAIN_DECIMAL = re.compile(r"[-+]?[0-9]{1,12}\.[0-9]{1,12}")
+_EXPONENT = re.compile(r"[0-9](\.[0-9]+)?E\+?[0-9]+", re.IGNORECASE)
+_LOST = re.compile(r"[0-9]{15}0{5}")
+_DAY = re.compile(
+    r"([0-9]{4})\s?[-/.年]\s?([0-9]{1,2})\s?[-/.月]\s?([0-9]{1,2})\s?日?([ T]+[0-9:.]{4,15})?"
+)
+
+
+def text(cell: Cell) -> str:
+    """A cell of a text column, full-width signs as plain ones."""
+    if isinstance(cell, str):
+        return cell.strip() if cell.isascii() else normalise(cell)
+    if isinstance(cell, bool | date | float) and not _whole(cell):
+        raise CannotRead
+    return str(cell)
+
+
+def _whole(cell: object) -> bool:
+    return isinstance(cell, float) and cell.is_integer()
+
+
+def number(cell: Cell) -> str:
+    """A document's number as printed; CannotRead for one that a spreadsheet has spoilt.
+
+    Excel's accidents are errors, never values: `#N/A`, `9.93E+19`, twenty digits of which the
+    last five were lost to zeros, a number of more digits than Excel keeps.
+    """
+    if isinstance(cell, int | float) and abs(cell) >= 10**EXCEL_DIGITS:
+        raise CannotRead
+    found = text(int(cell) if isinstance(cell, float) and cell.is_integer() else cell)
+    if found[:1] == "#" or _EXPONENT.fullmatch(found) or _LOST.fullmatch(found):
+        raise CannotRead
+    return found
+
+
+def _invoice_number(cell: Cell) -> str:
+    # Kept as a number, a paper invoice's has lost its leading zeros: it names another invoice.
+    if not isinstance(cell, str) and len(number(cell)) < PAPER_NUMBER:
+        raise CannotRead
+    return number(cell)
+
+
+def _invoice_code(cell: Cell) -> str:
+    if not isinstance(cell, str) and len(number(cell)) not in PAPER_CODES:
+        raise CannotRead
+    return number(cell)
+
+
+def money(cell: Cell) -> Decimal | None:
+    """An amount in yuan, below 0 too: `1,270.00`, `20万`, `¥950`, a number; None where empty.
+
+    Parts of a fen are read as they stand: a claim is decided, not kept, by them.
+    """
+    if isinstance(cell, bool | date):
+        raise CannotRead
+    if isinstance(cell, float):
+        return _of_float(cell)
+    plain = text(cell)
+    if not plain:
+        return None
+    try:
+        return parse_money(plain)
+    except NotWellFormed as error:
+        if error.code == "money_fraction" and _PLAIN_DECIMAL.fullmatch(plain):
+            return Decimal(plain)
+        raise CannotRead from error
+
+
+def _of_float(cell: float) -> Decimal:
+    """A number of a sheet without the noise of its last binary digits."""
+    if cell != cell or abs(cell) >= float(10**EXCEL_DIGITS):  # noqa: PLR0124 - NaN alone differs
+        raise CannotRead
+    return Decimal(repr(round(cell, 6)))
+
+
+def day(cell: Cell) -> date | None:
+    """A day, a clock time beside it left out; None where empty."""
+    if isinstance(cell, datetime):
+        return _of_this_age(cell.date())
+    if isinstance(cell, date):
+        return _of_this_age(cell)
+    if not isinstance(cell, str):
+        raise CannotRead
+    plain = normalise(cell)
+    match = _DAY.fullmatch(plain)
+    if not match:
+        if plain:
+            raise CannotRead
+        return None
+    try:
+        return _of_this_age(date(int(match[1]), int(match[2]), int(match[3])))
+    except ValueError as error:
+        raise CannotRead from error
+
+
+def _of_this_age(found: date) -> date:
+    if not FIRST_CENTURY <= found.year < LAST_CENTURY:
+        raise CannotRead
+    return found
+
+
+def _or_none(cell: Cell) -> str | None:
+    found = text(cell)
+    if found[:1] == "#":
+        raise CannotRead
+    return found or None
+
+
+_READINGS = {
+    "company": text,
+    "policy_number": number,
+    "insurer": _or_none,
+    "invoice_code": _invoice_code,
+    "invoice_number": _invoice_number,
+    "invoice_date": day,
+    "invoice_total": money,
+    "vehicle_tax": money,
+    "late_fee": money,
+    "buyer_credit_code": _or_none,
+    "amount": money,
+}
+
+
+# What is kept of a decision
+
+
+def kept_reasons(decision: Decision) -> list[dict[str, Any]]:
+    """The reasons as JSON: code, clause, effect, found, required; `cover_short` with its own."""
+    reasons = [_kept(reason) for reason in decision.reasons]
+    for reason in reasons:
+        if reason["code"] == "cover_short":
+            reason["shortfalls"] = [_kept(short) for short in decision.shortfalls]
+    return reasons
+
+
+def _kept(finding: Finding) -> dict[str, Any]:
+    return {field.name: getattr(finding, field.name) for field in fields(finding)}
+
+
+def finding_of(kept: Mapping[str, Any]) -> Finding:
+    """A kept reason as the finding it was."""
+    values: dict[str, Any] = {field.name: kept.get(field.name) for field in fields(Finding)}
+    return Finding(**values)
+
+
+def kept_facts(facts: Facts) -> dict[str, Any]:
+    """The facts as JSON; of the vehicle's policies those of the claimed kind, which decide."""
+    kept: dict[str, Any] = plain(facts)
+    if facts.policy is not None:
+        kept["policy"]["vehicle_policies"] = [
+            plain(one)
+            for one in facts.policy.vehicle_policies
+            if one.kind == facts.policy.policy.kind
+        ]
+    return kept
+
+
+def plain(value: object) -> Any:
+    """A fact as JSON holds it: money, days and instants as text."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in fields(value) if f.init}
+    if isinstance(value, tuple | list):
+        return [plain(one) for one in value]
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value) if isinstance(value, Decimal) else value
+
+
+def digest(*parts: object) -> str:
+    """The SHA-256 of a request's parts, by which the same request is known again."""
+    said = json.dumps(parts, sort_keys=True, ensure_ascii=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(said.encode()).hexdigest()

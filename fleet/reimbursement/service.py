@@ -1,0 +1,365 @@
+"""The verbs of reimbursement: check, record, decide again, pay, note a reversed invoice.
+
+No verb overrides a refusal: what the rule refuses, nobody pays (4.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+from flask import current_app
+from sqlalchemy import exists, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import joinedload, selectinload
+
+from fleet.policies.tables import Policy
+from fleet.reimbursement import rules
+from fleet.reimbursement.facts import claimants, gather
+from fleet.reimbursement.refusals import (
+    AlreadyPaid,
+    ClaimUnknown,
+    CompanyUnknown,
+    InvoiceTakenBack,
+    KeyUsedForAnother,
+    NotHeld,
+    NotPayable,
+    ReversedBefore,
+    TooBusy,
+)
+from fleet.reimbursement.rules import Asked
+from fleet.reimbursement.sheet import check_sheet
+from fleet.reimbursement.tables import (
+    HELD,
+    PAID,
+    PAYABLE,
+    Claim,
+    Decision,
+    IdempotencyKey,
+    ReversedInvoice,
+)
+from fleet.rulebook import reimbursement as heart
+from fleet.rulebook.book import Rulebook
+from fleet.storage import Actor, Deed, act, db, everyone
+from fleet.web.errors import Refusal
+
+__all__ = [
+    "Checked",
+    "Once",
+    "asked_of",
+    "check",
+    "check_sheet",
+    "claim_with_decisions",
+    "decide_again",
+    "pay",
+    "record",
+    "record_once",
+    "record_reversed_invoice",
+]
+
+TRIES = 5
+Done = TypeVar("Done")
+Answer = tuple[int, dict[str, Any]]  # an HTTP status and a JSON body, as the API gives them
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A claim decided and not recorded: its facts, its decision, the version that decided."""
+
+    company_id: int
+    asked: Asked
+    facts: heart.Facts
+    decision: heart.Decision
+    rulebook_since: date
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A caller's idempotency key, the digest of the request, and how its answers are made."""
+
+    user_id: int
+    key: str
+    request_digest: str
+    answer: Callable[[Claim], Answer]
+    refused: Callable[[Refusal], Answer]
+
+
+# Decide
+
+
+def check(asked: Asked, at: datetime) -> Checked:
+    """Decide a claim and record nothing; CompanyUnknown where the company is not the caller's."""
+    companies = claimants(asked.company)
+    if asked.company not in companies:
+        raise CompanyUnknown(asked.company)
+    facts = gather([asked], companies)[0]
+    book: Rulebook = current_app.extensions["rulebook"]
+    since = _rulebook_since(facts, book)
+    company_id = companies[asked.company].id
+    return Checked(company_id, asked, facts, heart.decide(facts, book), since, at)
+
+
+def _rulebook_since(facts: heart.Facts, book: Rulebook) -> date:
+    """The day of the version that decided: the newest when the policy begins."""
+    if facts.policy is None:
+        return book.editions[-1].since
+    edition = book.newest(facts.policy.policy.begins)
+    return (edition or book.editions[0]).since
+
+
+# Record
+
+
+def record(asked: Asked, by: Actor, at: datetime) -> Claim:
+    """Record a claim and its decision; of two claims on one invoice the second is refused."""
+
+    def run() -> Claim:
+        with act("record_claim", by=by, at=at, subject=asked.policy_number) as deed:
+            return _record(asked, deed)
+
+    return _until_alone(run)
+
+
+def record_once(asked: Asked, once: Once, by: Actor, at: datetime) -> Answer:
+    """Record a claim for an idempotency key; the same request again is answered the same.
+
+    The answer is kept in the claim's own transaction, a refusal in one of its own.
+    KeyUsedForAnother where the key came with another request before.
+    """
+
+    def run() -> Answer:
+        if kept := _answered(once):
+            return kept
+        with act("record_claim", by=by, at=at, subject=asked.policy_number) as deed:
+            # First of all: of two calls with one key the second fails here, and then reads.
+            row = _take_key(once, at)
+            row.status, row.body = once.answer(_record(asked, deed))
+            return row.status, row.body
+
+    try:
+        return _until_alone(run)
+    except (KeyUsedForAnother, TooBusy):
+        raise
+    except Refusal as refusal:
+        return _keep_refusal(once, once.refused(refusal), by, at)
+
+
+def _record(asked: Asked, deed: Deed) -> Claim:
+    _lock_policy(asked.policy_number)
+    checked = check(asked, deed.at)
+    columns = {k: v for k, v in asdict(asked).items() if k != "company"}
+    claim = Claim(
+        **columns,
+        company_id=checked.company_id,
+        invoice_key=asked.invoice_key,
+        state=checked.decision.decision,
+        recorded_at=deed.at,
+        recorded_by=deed.by.name,
+    )
+    claim.decisions = [_decision(checked, deed)]
+    db.session.add(claim)
+    db.session.flush()
+    deed.subject = claim.audit_name()
+    return claim
+
+
+def _until_alone(run: Callable[[], Done]) -> Done:
+    """Run a verb; where another took the invoice or the key meanwhile, decide once more.
+
+    The database's unique indexes settle the race; the next try then sees who was first.
+    """
+    for _try in range(TRIES):
+        try:
+            return run()
+        except IntegrityError:
+            continue
+    raise TooBusy
+
+
+def _lock_policy(number: str) -> None:
+    """Let one claim on a policy at a time be decided (PostgreSQL; SQLite's verb is alone)."""
+    table = Policy.__table__
+    with everyone():
+        db.session.execute(
+            select(table.c.id).where(table.c.policy_number == number).with_for_update()
+        )
+
+
+def _decision(checked: Checked, deed: Deed) -> Decision:
+    facts = rules.kept_facts(checked.facts)
+    deed.note(table="decisions", facts_digest=rules.digest(facts))
+    return Decision(
+        decision=checked.decision.decision,
+        reasons=rules.kept_reasons(checked.decision),
+        facts=facts,
+        rulebook_since=checked.rulebook_since,
+        decided_at=deed.at,
+        decided_by=deed.by.name,
+    )
+
+
+# Decide again, pay, reverse
+
+
+def decide_again(claim_id: int, by: Actor, at: datetime) -> Claim:
+    """Decide a held claim by what is on record now; the new decision stands after the old."""
+
+    def run() -> Claim:
+        with act("decide_claim_again", by=by, at=at, subject=f"claim {claim_id}") as deed:
+            number = claim_with_decisions(claim_id).policy_number
+            _lock_policy(number)
+            claim = _locked(claim_id)
+            if claim.state != HELD:
+                raise NotHeld
+            _decide(claim, deed)
+            db.session.flush()
+        return claim
+
+    return _until_alone(run)
+
+
+def _locked(claim_id: int) -> Claim:
+    """A claim as it is now, kept from other writers until the verb ends."""
+    query = select(Claim).where(Claim.id == claim_id).with_for_update(of=Claim)
+    claim = db.session.scalar(query.execution_options(populate_existing=True))
+    if claim is None:
+        raise ClaimUnknown
+    return claim
+
+
+def _decide(claim: Claim, deed: Deed) -> None:
+    checked = check(asked_of(claim), deed.at)
+    claim.decisions.append(_decision(checked, deed))
+    claim.state = checked.decision.decision
+
+
+def asked_of(claim: Claim) -> Asked:
+    """A recorded claim as it was handed in."""
+    columns = {name: getattr(claim, name) for name in rules.COLUMNS if name != "company"}
+    return Asked(company=claim.company.code, **columns)
+
+
+def pay(claim_id: int, by: Actor, at: datetime) -> Claim:
+    """Mark a payable claim paid, once.
+
+    One statement changes the row where it is payable and its invoice stands; of two people who
+    pay at the same moment one is refused.
+    """
+    with act("pay_claim", by=by, at=at, subject=f"claim {claim_id}") as deed:
+        taken_back = exists().where(ReversedInvoice.invoice_key == Claim.invoice_key)
+        changed = db.session.execute(
+            update(Claim)
+            .where(Claim.id == claim_id, Claim.state == PAYABLE, ~taken_back)
+            .values(state=PAID, paid_at=at, paid_by=by.name, version=Claim.version + 1)
+            .execution_options(synchronize_session=False)
+        )
+        if changed.rowcount != 1:  # type: ignore[attr-defined]
+            raise _why_not(claim_with_decisions(claim_id))
+        deed.note(
+            table="claims",
+            row=f"claim {claim_id}",
+            changed={"state": [PAYABLE, PAID], "paid_by": [None, by.name]},
+        )
+    return claim_with_decisions(claim_id)
+
+
+def _why_not(claim: Claim) -> Refusal:
+    if claim.state == PAID:
+        return AlreadyPaid()
+    return InvoiceTakenBack() if claim.state == PAYABLE else NotPayable()
+
+
+def record_reversed_invoice(
+    code: str | None, number: str, by: Actor, at: datetime
+) -> tuple[ReversedInvoice, Claim | None]:
+    """Note that an invoice was taken back; a payable claim on it is decided again, and refused.
+
+    Answers the note and the claim of the caller's that stood on the invoice, paid or not.
+    """
+    key = rules.invoice_key(code, number)
+
+    def run() -> tuple[ReversedInvoice, Claim | None]:
+        with act("record_reversed_invoice", by=by, at=at, subject=key) as deed:
+            if db.session.get(ReversedInvoice, key):
+                raise ReversedBefore(key)
+            note = ReversedInvoice(invoice_key=key, recorded_at=at, recorded_by=by.name)
+            db.session.add(note)
+            db.session.flush()
+            _refuse_what_stands(key, deed)
+        return note, _standing_on(key)
+
+    return _until_alone(run)
+
+
+def _refuse_what_stands(key: str, deed: Deed) -> None:
+    """Decide again the payable claim on an invoice, whichever company's it is."""
+    query = select(Claim).where(Claim.invoice_key == key, Claim.state == PAYABLE)
+    with everyone():
+        for claim in db.session.scalars(query.with_for_update(of=Claim)):
+            _decide(claim, deed)
+        db.session.flush()
+
+
+def _standing_on(key: str) -> Claim | None:
+    query = select(Claim).where(Claim.invoice_key == key).order_by(Claim.id.desc())
+    return db.session.scalars(query).first()
+
+
+# Read
+
+
+def claim_with_decisions(claim_id: int) -> Claim:
+    """A claim of the caller's with its company and decisions, as the database has it now."""
+    query = (
+        select(Claim)
+        .where(Claim.id == claim_id)
+        .options(joinedload(Claim.company), selectinload(Claim.decisions))
+        .execution_options(populate_existing=True)
+    )
+    claim = db.session.scalar(query)
+    if claim is None:
+        raise ClaimUnknown
+    return claim
+
+
+# Once
+
+
+def _answered(once: Once) -> Answer | None:
+    kept = db.session.get(IdempotencyKey, (once.user_id, once.key), populate_existing=True)
+    if kept is None:
+        return None
+    if kept.request_digest != once.request_digest:
+        raise KeyUsedForAnother
+    return kept.status, kept.body
+
+
+def _take_key(once: Once, at: datetime) -> IdempotencyKey:
+    row = IdempotencyKey(
+        user_id=once.user_id,
+        key=once.key,
+        request_digest=once.request_digest,
+        status=0,
+        body={},
+        created_at=at,
+    )
+    db.session.add(row)
+    db.session.flush()
+    return row
+
+
+def _keep_refusal(once: Once, answer: Answer, by: Actor, at: datetime) -> Answer:
+    """Keep an answer that refused, so that the same request is refused the same way."""
+
+    def run() -> Answer:
+        if kept := _answered(once):
+            return kept
+        with act("refuse_request", by=by, at=at, subject=once.key):
+            row = _take_key(once, at)
+            row.status, row.body = answer
+        return answer
+
+    return _until_alone(run)
