@@ -120,3 +120,13 @@ class ApiToken(Audited, Base):
     created_at: Mapped[datetime] = mapped_column(UtcInstant)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcInstant)
     user: Mapped[User] = relationship()
+
+
+class SignInTry(Base):
+    """A try to sign in, by a digest of the address or of the host; old ones are swept."""
+
+    __tablename__ = "sign_in_tries"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(80), index=True)
+    at: Mapped[datetime] = mapped_column(UtcInstant, index=True)

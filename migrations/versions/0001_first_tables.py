@@ -73,6 +73,16 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_roles')),
     sa.UniqueConstraint('name', name=op.f('uq_roles_name'))
     )
+    op.create_table('sign_in_tries',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('key', sa.String(length=80), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_sign_in_tries'))
+    )
+    with op.batch_alter_table('sign_in_tries', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_sign_in_tries_at'), ['at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_sign_in_tries_key'), ['key'], unique=False)
+
     op.create_table('users',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('email', sa.String(length=255), nullable=False),
@@ -467,6 +477,11 @@ def downgrade() -> None:
     op.drop_table('api_tokens')
     op.drop_table('vehicle_types')
     op.drop_table('users')
+    with op.batch_alter_table('sign_in_tries', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_sign_in_tries_key'))
+        batch_op.drop_index(batch_op.f('ix_sign_in_tries_at'))
+
+    op.drop_table('sign_in_tries')
     op.drop_table('roles')
     op.drop_table('reversed_invoices')
     op.drop_table('regions')
