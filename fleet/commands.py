@@ -117,7 +117,7 @@ def import_command(path: Path, *, dry_run: bool, leave_out_refused: bool, as_jso
 @for_group
 def standing(on: datetime, *, as_json: bool) -> None:
     """Say for each vehicle whether it may be used at a moment, and why not."""
-    from fleet.policies.service import standings  # noqa: PLC0415 - commands start fast
+    from fleet.policies.answers import standings  # noqa: PLC0415 - commands start fast
 
     answers = standings(on)
     if as_json:
@@ -133,7 +133,7 @@ def standing(on: datetime, *, as_json: bool) -> None:
 @for_group
 def timeline(*, as_json: bool) -> None:
     """Print every step of every vehicle."""
-    from fleet.policies.service import timelines  # noqa: PLC0415 - commands start fast
+    from fleet.policies.answers import timelines  # noqa: PLC0415 - commands start fast
 
     answers = timelines()
     if as_json:
