@@ -1,0 +1,186 @@
+"""The trade's words for codes, one dictionary a vocabulary; codes never change, words do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask_babel import lazy_gettext as _l
+from flask_babel.speaklater import LazyString
+
+from fleet.web.access import (
+    AUDITOR,
+    COMPANY_ADMIN,
+    FINANCE,
+    GROUP_ADMINISTRATOR,
+    INSURANCE_DESK,
+)
+
+Words = Mapping[str, LazyString]
+
+STANDING: Words = {
+    "compliant": _l("Compliant"),
+    "short": _l("Short of cover"),
+    "barred": _l("Must not be used"),
+    "spared": _l("Spared until expiry"),
+    "not_asked": _l("Not yet asked"),
+    "out_of_service": _l("Out of service"),
+}
+STANDING_MEANS: Words = {
+    "compliant": _l("Every cover and sum that the rule asks is in force."),
+    "short": _l("It may be used, but a cover or a sum is short and must be cured (4.2)."),
+    "barred": _l("A main cover is missing: the vehicle must not be used (4.2)."),
+    "spared": _l("Insured before the rule came: it stays as it is until the policy expires (4.4)."),
+    "not_asked": _l("The rule was not in force yet at this moment (5.1)."),
+    "out_of_service": _l("Not in the fleet at this moment, or laid up."),
+}
+KIND: Words = {
+    "compulsory": _l("Compulsory traffic insurance"),
+    "commercial": _l("Commercial insurance"),
+}
+COVER: Words = {
+    "damage": _l("Vehicle damage"),
+    "third_party": _l("Third-party liability"),
+    "occupants": _l("Occupant liability"),
+    "occupants_driver": _l("Occupant liability, driver"),
+    "occupants_passengers": _l("Occupant liability, passengers"),
+    "excess_waiver": _l("Excess waiver"),
+    "designated_repair": _l("Designated repair"),
+    "absolute_deductible": _l("Absolute deductible"),
+    "theft": _l("Theft"),
+    "glass": _l("Glass"),
+    "scratch": _l("Scratch"),
+    "wheel": _l("Wheel"),
+    "wading": _l("Wading"),
+    "self_ignition": _l("Self-ignition"),
+    "out_of_catalogue_medical": _l("Out-of-catalogue medical"),
+    "occupant_accident": _l("Driver and passenger accident"),
+    "roadside": _l("Roadside assistance"),
+}
+VEHICLE_TYPE: Words = {
+    "official": _l("Official car"),
+    "test_drive": _l("Test-drive car"),
+    "replacement": _l("Replacement car"),
+    "business": _l("Business car"),
+    "tow": _l("Tow truck"),
+    "shuttle": _l("Shuttle bus"),
+}
+ENERGY: Words = {
+    "petrol": _l("Petrol"),
+    "diesel": _l("Diesel"),
+    "electric": _l("Electric"),
+    "plug_in_hybrid": _l("Plug-in hybrid"),
+    "fuel_cell": _l("Fuel cell"),
+    "other": _l("Other"),
+}
+INSURER_KIND: Words = {
+    "insurer": _l("Insurer"),
+    "mutual_pool": _l("Mutual-aid pool (no insurance)"),
+}
+ROLE: Words = {
+    COMPANY_ADMIN: _l("Company admin"),
+    INSURANCE_DESK: _l("Insurance desk"),
+    FINANCE: _l("Finance"),
+    GROUP_ADMINISTRATOR: _l("Group administrator"),
+    AUDITOR: _l("Auditor"),
+}
+RENEWAL_STATE: Words = {
+    "due": _l("Due"),
+    "late": _l("Late"),
+    "insured": _l("Renewed"),
+    "left_fleet": _l("Left the fleet"),
+    "laid_up": _l("Laid up"),
+    "expiry_changed": _l("Expiry changed"),
+}
+RENEWAL_WHY: Words = {
+    "insured": _l("A following policy is on record."),
+    "left_fleet": _l("The vehicle has left the fleet."),
+    "laid_up": _l("The vehicle is laid up."),
+    "expiry_changed": _l("The policy was cancelled or corrected; its cover ends on another day."),
+}
+DECISION: Words = {
+    "payable": _l("Payable"),
+    "held": _l("Held"),
+    "refused": _l("Refused"),
+}
+CLAIM_STATE: Words = {**DECISION, "paid": _l("Paid")}
+TERMS: Words = {
+    "2014": _l("2014 terms"),
+    "2020": _l("2020 terms"),
+    "nev2021": _l("2021 new-energy terms"),
+}
+SHORTFALL: Words = {
+    "compulsory_missing": _l("No compulsory traffic insurance"),
+    "vehicle_tax_missing": _l("No vehicle and vessel tax"),
+    "damage_missing": _l("No vehicle damage cover"),
+    "third_party_missing": _l("No third-party liability cover"),
+    "third_party_below": _l("Third-party liability below the minimum"),
+    "occupants_missing": _l("No occupant liability cover"),
+    "occupants_seats_below": _l("Not every seat is covered"),
+    "occupants_sum_below": _l("Occupant liability below the minimum per seat"),
+    "excess_waiver_missing": _l("No excess waiver"),
+    "designated_repair_missing": _l("No designated repair"),
+}
+REASON: Words = {
+    "insurer_not_designated": _l("Insurer not designated"),
+    "not_insurance": _l("Issuer is not an insurer"),
+    "invoice_already_claimed": _l("Invoice already claimed"),
+    "invoice_reversed": _l("Invoice reversed"),
+    "premium_already_claimed": _l("Premium already claimed"),
+    "buyer_not_company": _l("Invoice is not made out to the company"),
+    "vehicle_not_company": _l("Vehicle is not the company's"),
+    "policy_unknown": _l("Policy not on record"),
+    "insurer_differs": _l("Insurer differs from the policy"),
+    "cover_short": _l("Cover falls short"),
+    "buyer_unknown": _l("Invoice's buyer is not named"),
+    "approval_missing": _l("OA approval is missing"),
+    "amount_differs": _l("Amount differs"),
+}
+REQUIREMENT: Words = {
+    "compulsory": _l("Compulsory traffic insurance"),
+    "vehicle_tax": _l("Vehicle and vessel tax"),
+    "damage": _l("Vehicle damage"),
+    "third_party": _l("Third-party liability"),
+    "occupants": _l("Occupant liability"),
+    "excess_waiver": _l("Excess waiver"),
+    "designated_repair": _l("Designated repair"),
+}
+NOT_WELL_FORMED: Words = {
+    "plate_form": _l("This is no number plate of the mainland, such as 沪A12345."),
+    "vin_length": _l("A VIN has 17 characters."),
+    "vin_letters": _l("A VIN has digits and capital letters without I, O and Q."),
+    "credit_code_form": _l("A credit code has 18 digits and capital letters."),
+    "credit_code_check": _l("The last character of the credit code does not fit the others."),
+    "money_form": _l("An amount in yuan is asked, such as 1,270.00 or 20万."),
+    "money_fraction": _l("An amount in whole fen is asked: at most two decimals."),
+}
+
+VOCABULARIES: Mapping[str, Words] = {
+    "standing": STANDING,
+    "standing_means": STANDING_MEANS,
+    "kind": KIND,
+    "cover": COVER,
+    "vehicle_type": VEHICLE_TYPE,
+    "energy": ENERGY,
+    "insurer_kind": INSURER_KIND,
+    "role": ROLE,
+    "renewal_state": RENEWAL_STATE,
+    "renewal_why": RENEWAL_WHY,
+    "decision": DECISION,
+    "claim_state": CLAIM_STATE,
+    "terms": TERMS,
+    "shortfall": SHORTFALL,
+    "reason": REASON,
+    "requirement": REQUIREMENT,
+    "not_well_formed": NOT_WELL_FORMED,
+}
+
+
+def label(vocabulary: str, code: str | None) -> str:
+    """The words for a code in the reader's language; a code without words stands for itself."""
+    return str(VOCABULARIES[vocabulary].get(code or "", code or ""))
+
+
+def choices(vocabulary: str, blank: LazyString | str | None = None) -> list[tuple[str, str]]:
+    """A vocabulary as a form offers it; `blank` adds a first choice of nothing."""
+    offered = [(code, str(words)) for code, words in VOCABULARIES[vocabulary].items()]
+    return offered if blank is None else [("", str(blank)), *offered]
