@@ -1,4 +1,4 @@
-"""The daily job: which renewals open, which are needed no more (3.3)."""
+"""The daily job: which renewals open, which are needed no more (3.3); and the renewals listed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from flask import current_app
-from sqlalchemy import Select, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, case, func, insert, or_, select, update
 
 from fleet.insurers.tables import INSURER, Insurer
 from fleet.people.tables import Company, Region
@@ -342,3 +342,85 @@ def _sorted(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 def _line(item: dict[str, Any]) -> str:
     words = (item["vin"], item["kind"], item["policy_number"], item["expiry_day"])
     return " ".join((*words, item["why"]) if "why" in item else words)
+
+
+# What the list shows, in the caller's scope
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which renewals a list asks for; codes of company and region, days inclusive."""
+
+    state: str | None = None
+    kind: str | None = None
+    company: str | None = None
+    region: str | None = None
+    due_from: date | None = None
+    due_to: date | None = None
+    late: bool = False
+    opened_since: date | None = None
+    q: str | None = None
+
+
+def listed(wanted: Wanted, today: date) -> Select[Any]:
+    """Select id, vehicle, company and days of the renewals wanted; the caller sorts them."""
+    return (
+        select(
+            Renewal.id,
+            Renewal.kind,
+            Renewal.policy_number,
+            Renewal.expiry_day,
+            Renewal.opens_on,
+            Renewal.opened_on,
+            Renewal.closed_on,
+            Renewal.state,
+            Vehicle.vin,
+            Vehicle.plate,
+            Vehicle.vehicle_type,
+            Company.code.label("company"),
+            Company.name.label("company_name"),
+            Region.code.label("region"),
+        )
+        .join(Vehicle, Vehicle.id == Renewal.vehicle_id)
+        .join(Company, Company.id == Vehicle.company_id)
+        .join(Region, Region.id == Company.region_id)
+        .where(*_conditions(wanted, today))
+    )
+
+
+def _conditions(wanted: Wanted, today: date) -> Iterator[ColumnElement[bool]]:
+    equal = {
+        Renewal.state: wanted.state,
+        Renewal.kind: wanted.kind,
+        Company.code: wanted.company,
+        Region.code: wanted.region,
+    }
+    yield from (column == value for column, value in equal.items() if value)
+    if wanted.due_from:
+        yield Renewal.expiry_day >= wanted.due_from
+    if wanted.due_to:
+        yield Renewal.expiry_day <= wanted.due_to
+    if wanted.late:
+        yield Renewal.state == DUE
+        yield Renewal.expiry_day < today
+    if wanted.opened_since:
+        yield Renewal.opened_on >= wanted.opened_since
+    for word in (wanted.q or "").split():
+        sought = (Vehicle.vin, Vehicle.plate, Renewal.policy_number)
+        yield or_(*(column.icontains(word, autoescape=True) for column in sought))
+
+
+def due_counts(today: date) -> dict[str, int]:
+    """How many open renewals are late, due within a week, and due after that."""
+    week = today + 7 * _DAY
+    late, soon = Renewal.expiry_day < today, Renewal.expiry_day.between(today, week)
+    row = db.session.execute(
+        select(
+            func.count(case((late, 1))),
+            func.count(case((soon, 1))),
+            func.count(case((Renewal.expiry_day > week, 1))),
+        )
+        .select_from(Renewal)
+        .where(Renewal.state == DUE)
+    ).one()
+    return dict(zip(("late", "week", "later"), row, strict=True))
