@@ -353,7 +353,7 @@ class Asked:
 
 
 def entries(asked: Asked, zone: ZoneInfo) -> Select[Any]:
-    """The entries asked for, newest first, as (seq, at, actor, verb, subject, changes)."""
+    """The entries asked for, in no order, as (seq, at, actor, verb, subject, changes)."""
     found = select(
         HistoryEntry.seq,
         HistoryEntry.at,
@@ -361,7 +361,7 @@ def entries(asked: Asked, zone: ZoneInfo) -> Select[Any]:
         HistoryEntry.verb,
         HistoryEntry.subject,
         HistoryEntry.changes,
-    ).order_by(HistoryEntry.seq.desc())
+    )
     if asked.verb:
         found = found.where(HistoryEntry.verb == asked.verb)
     if asked.actor:
@@ -380,3 +380,22 @@ def verbs() -> list[str]:
     return list(
         db.session.scalars(select(HistoryEntry.verb).distinct().order_by(HistoryEntry.verb))
     )
+
+
+def last_entry() -> int:
+    """The number of the newest entry, which is how many there are."""
+    return db.session.scalar(select(func.max(HistoryEntry.seq))) or 0
+
+
+def sheet_rows(asked: Asked, zone: ZoneInfo) -> Iterator[tuple[Any, ...]]:
+    """The entries asked for, newest first, a row for each value that changed."""
+    statement = entries(asked, zone).order_by(HistoryEntry.seq.desc())
+    for entry in db.session.execute(statement.execution_options(yield_per=500)):
+        front = (entry.seq, entry.at, entry.actor, entry.verb, entry.subject)
+        changes = rules.told_of(entry.changes)
+        if not changes:
+            yield front
+        for change in changes:
+            for value in change.values:
+                what = (change.how, change.table, change.row, value.name)
+                yield (*front, *what, value.before, value.after)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -130,6 +131,11 @@ class Change:
 def told(changes: Sequence[Mapping[str, Any]]) -> tuple[Change, ...]:
     """Read an entry's changes as they stand in the history."""
     return tuple(_change(one) for one in changes)
+
+
+def told_of(stored: str) -> tuple[Change, ...]:
+    """Read an entry's changes from the JSON that the history keeps."""
+    return told(json.loads(stored))
 
 
 def _change(one: Mapping[str, Any]) -> Change:
