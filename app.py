@@ -70,14 +70,20 @@ def _config(settings: Settings) -> dict[str, object]:
 
 
 def _open_rooms(app: Flask) -> None:
-    """Register what each room offers: pages, API calls, commands; a room may lack a floor."""
-    for room in ROOMS:
-        if pages := _floor(room, "pages"):
+    """Register what each room offers: pages, API calls, commands; a room may lack a floor.
+
+    All rooms are read before any is registered: a higher room may add pages to a lower one's,
+    as policies does to the vehicles' (a standing is known only there).
+    """
+    floors = [
+        (_floor(room, "pages"), _floor(room, "api"), _floor(room, "tables")) for room in ROOMS
+    ]
+    for pages, calls, _tables in floors:
+        if pages:
             app.register_blueprint(pages.pages)
-        if calls := _floor(room, "api"):
+        if calls:
             csrf.exempt(calls.calls)
             api.register_blueprint(calls.calls)
-        _floor(room, "tables")
     import_module("fleet.commands").init_commands(app)
 
 
