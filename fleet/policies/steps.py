@@ -35,12 +35,20 @@ def rewrite_steps(vehicle_ids: Iterable[int]) -> int:
     written, wanted = 0, sorted(set(vehicle_ids))
     for start in range(0, len(wanted), BATCH):
         batch = wanted[start : start + BATCH]
+        _lock(batch)
         db.session.execute(delete(_steps).where(_steps.c.vehicle_id.in_(batch)))
         rows = list(computed_rows(facts(batch)))
         if rows:
             db.session.execute(insert(_steps), rows)
         written += len(rows)
     return written
+
+
+def _lock(batch: list[int]) -> None:
+    """Let other changes of these vehicles end first: their timelines follow from both."""
+    columns = Vehicle.__table__.c
+    chosen = select(columns.id).where(columns.id.in_(batch)).order_by(columns.id)
+    db.session.execute(chosen.with_for_update(key_share=True)).all()
 
 
 def computed_rows(fleet: Iterable[VehicleFacts]) -> Iterator[dict[str, Any]]:
