@@ -36,6 +36,7 @@ def init_commands(app: Flask) -> None:
         check_reimbursements,
         token,
         history,
+        steps,
         demo,
         serve,
         worker,
@@ -205,6 +206,29 @@ def history_verify() -> None:
     if broken:
         stop(f"entry {broken.seq}: {broken.why}", 1)
     click.echo("The history holds.")
+
+
+@click.group()
+def steps() -> None:
+    """The stored timelines."""
+
+
+@steps.command("verify")
+@click.option("--repair", is_flag=True, help="Store anew what differs.")
+@for_group
+def steps_verify(*, repair: bool) -> None:
+    """Compare every stored timeline with the rule; exit 1 where one differs and stays so."""
+    from fleet.policies.service import repair_steps  # noqa: PLC0415 - commands start fast
+    from fleet.policies.steps import differing  # noqa: PLC0415 - commands start fast
+
+    found = list(differing())
+    if found and repair:
+        repair_steps(found, by=SHELL, at=clock.now())
+        click.echo(f"{len(found)} stored timelines differed and were stored anew.")
+    elif found:
+        stop(f"{len(found)} stored timelines differ; store them anew with --repair.", 1)
+    else:
+        click.echo("Every stored timeline is as the rule gives it.")
 
 
 @click.command()
