@@ -75,10 +75,9 @@ def _open_rooms(app: Flask) -> None:
     All rooms are read before any is registered: a higher room may add pages to a lower one's,
     as policies does to the vehicles' (a standing is known only there).
     """
-    floors = [
-        (_floor(room, "pages"), _floor(room, "api"), _floor(room, "tables")) for room in ROOMS
-    ]
-    for pages, calls, _tables in floors:
+    for room in ROOMS:
+        _floor(room, "tables")
+    for pages, calls in [(_floor(room, "pages"), _floor(room, "api")) for room in ROOMS]:
         if pages:
             app.register_blueprint(pages.pages)
         if calls:
