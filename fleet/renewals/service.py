@@ -424,3 +424,20 @@ def due_counts(today: date) -> dict[str, int]:
         .where(Renewal.state == DUE)
     ).one()
     return dict(zip(("late", "week", "later"), row, strict=True))
+
+
+def companies_in_sight() -> list[tuple[str, str]]:
+    """Code and name of the companies whose renewals the caller may see."""
+    rows = db.session.execute(select(Company.code, Company.name).order_by(Company.code))
+    return [(code, f"{code} {name}") for code, name in rows]
+
+
+def regions_in_sight() -> list[tuple[str, str]]:
+    """Code and name of the regions of those companies."""
+    rows = db.session.execute(
+        select(Region.code, Region.name)
+        .join(Company, Company.region_id == Region.id)
+        .distinct()
+        .order_by(Region.code)
+    )
+    return [(code, f"{code} {name}") for code, name in rows]

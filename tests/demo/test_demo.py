@@ -195,4 +195,4 @@ def test_without_the_demo_the_sign_in_page_tells_nothing(session, client):
 def test_each_sign_in_opens_the_door(demo, client, person):
     answer = client.post("/login", data={"email": person.email, "password": PASSWORD})
     assert answer.status_code == 302
-    assert client.get("/renewals/").status_code == 200
+    assert client.get("/renewals").status_code == 200
