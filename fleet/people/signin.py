@@ -6,6 +6,7 @@ no call of the API, so that another site cannot make one.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from flask_babel import lazy_gettext as _l
 from flask_security import LoginForm, Security, SQLAlchemyUserDatastore, current_user
 from sqlalchemy import delete, func, insert, select
 
-from fleet.people.tables import ApiToken, Company, Grant, Role, SignInTry, User
+from fleet.people.tables import ApiToken, Company, Grant, Region, Role, SignInTry, User
 from fleet.storage import Scope, db
 from fleet.web import clock
 from fleet.web.access import Caller, Granted, init_access
@@ -146,37 +147,54 @@ def _by_token(header: str) -> Caller | None:
 
 def caller_of(user: User) -> Caller:
     """A user as pages and the API know them, with the companies of each grant."""
-    companies = _companies_by_region({one.region_id for one in user.grants if one.region_id})
+    places = _places(user.grants)
     return Caller(
         id=user.id,
         name=user.name,
         email=user.email,
         language=user.language,
-        granted=tuple(_granted(grant, companies) for grant in user.grants),
+        granted=tuple(_granted(grant, places) for grant in user.grants),
     )
 
 
-def _granted(grant: Grant, companies: dict[int, frozenset[int]]) -> Granted:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a grant holds: a company, or a region with its companies, and its name."""
+
+    name: str
+    companies: frozenset[int]
+
+
+def _granted(grant: Grant, places: dict[tuple[str, int], _Place]) -> Granted:
     if grant.company_id:
-        return Granted(grant.role.name, Scope(frozenset({grant.company_id})))
+        place = places["company", grant.company_id]
+        return Granted(grant.role.name, Scope(place.companies), where=place.name)
     if grant.region_id:
-        region = frozenset({grant.region_id})
-        return Granted(grant.role.name, Scope(companies[grant.region_id]), region)
+        place = places["region", grant.region_id]
+        regions = frozenset({grant.region_id})
+        return Granted(grant.role.name, Scope(place.companies), regions, place.name)
     return Granted(grant.role.name, Scope(everything=True))
 
 
-def _companies_by_region(regions: Iterable[int]) -> dict[int, frozenset[int]]:
-    """The ids of each region's companies, read past the scope that they are about to make."""
-    wanted = set(regions)
-    if not wanted:
-        return {}
-    table = Company.__table__.c
-    rows = db.session.execute(
-        select(table.region_id, table.id).where(table.region_id.in_(wanted))
-    ).all()
-    return {
-        region: frozenset(row.id for row in rows if row.region_id == region) for region in wanted
-    }
+def _places(grants: Iterable[Grant]) -> dict[tuple[str, int], _Place]:
+    """The places of grants, read past the scope that they are about to make."""
+    company, region = Company.__table__.c, Region.__table__.c
+    companies = {grant.company_id for grant in grants if grant.company_id}
+    regions = {grant.region_id for grant in grants if grant.region_id}
+    places: dict[tuple[str, int], _Place] = {}
+    if companies:
+        named = select(company.id, company.name).where(company.id.in_(companies))
+        for row in db.session.execute(named):
+            places["company", row.id] = _Place(row.name, frozenset({row.id}))
+    if regions:
+        held: dict[int, set[int]] = {one: set() for one in regions}
+        where = select(company.region_id, company.id).where(company.region_id.in_(regions))
+        for row in db.session.execute(where):
+            held[row.region_id].add(row.id)
+        named = select(region.id, region.name).where(region.id.in_(regions))
+        for row in db.session.execute(named):
+            places["region", row.id] = _Place(row.name, frozenset(held[row.id]))
+    return places
 
 
 def security_of(app: Flask | None = None) -> Security:

@@ -65,12 +65,14 @@ ALLOWED: dict[May, frozenset[str]] = {
 class Granted:
     """A role and where it holds; `scope.everything` for the whole group.
 
-    `regions` are the regions whose desk or administrator the role makes its holder.
+    `regions` are the regions whose desk or administrator the role makes its holder; `where`
+    names the company or the region.
     """
 
     role: str
     scope: Scope
     regions: frozenset[int] = frozenset()
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,9 +40,12 @@ def init_furniture(app: Flask) -> None:
         period=period,
         today=clock.today,
         endpoint_exists=lambda name: name in current_app.view_functions,
+        may=may,
         may_visit=may_visit,
         url_or_none=url_or_none,
         scope_words=scope_words,
+        scope_names=scope_names,
+        clock_zone=_zone,
     )
 
 
@@ -141,6 +144,15 @@ def _find_places() -> Iterator[tuple[str, str, str, LazyString]]:
                 break
 
 
+def may(permission: str) -> bool:
+    """Whether the caller's roles allow something anywhere, such as `may("keep_vehicles")`.
+
+    For `{% call %}` blocks too, inside which Jinja means another `caller` than ours.
+    """
+    caller = access.caller_or_none()
+    return caller is not None and caller.may(May(permission))
+
+
 def may_visit(endpoint: str) -> bool:
     """Whether an endpoint exists and the caller's roles allow it."""
     view = current_app.view_functions.get(endpoint)
@@ -162,3 +174,18 @@ def scope_words() -> list[str]:
     caller = access.caller_or_none()
     held = {grant.role for grant in caller.granted} if caller else set()
     return [words.label("role", role) for role in access.ROLES if role in held]
+
+
+def scope_names() -> list[tuple[str, str]]:
+    """The caller's roles in words, each with where it holds."""
+    caller = access.caller_or_none()
+    granted = caller.granted if caller else ()
+    return [(words.label("role", grant.role), _where(grant)) for grant in granted]
+
+
+def _where(grant: access.Granted) -> str:
+    return _("whole group") if grant.scope.everything else grant.where
+
+
+def _zone() -> str:
+    return clock.zone().key
