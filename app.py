@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from flask import Flask
 from flask_bootstrap import Bootstrap5
 from flask_wtf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from fleet.people.signin import init_signin
 from fleet.rulebook.book import load
@@ -41,6 +42,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config.from_mapping(_config(settings))
     app.extensions["fleet_settings"] = settings
     app.extensions["rulebook"] = load(settings.zone)
+    _trust_proxies(app, int(settings.trusted_proxies))
     init_storage(app, settings)
     init_locale(app)
     init_headers(app)
@@ -52,6 +54,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     init_signin(app)
     _open_rooms(app)
     return app
+
+
+def _trust_proxies(app: Flask, count: int) -> None:
+    # Headers that no proxy of ours wrote would let a caller choose the address we limit by.
+    if count:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
 
 
 def _config(settings: Settings) -> dict[str, object]:

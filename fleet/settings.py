@@ -65,6 +65,11 @@ class Settings:
     mail_sender: str = _setting(
         "FLEET_MAIL_SENDER", "fleet@localhost", "Sender address of mail to people."
     )
+    trusted_proxies: str = _setting(
+        "FLEET_TRUSTED_PROXIES",
+        "0",
+        "How many proxies before the server are ours; only their X-Forwarded headers count.",
+    )
     daily_time: str = _setting(
         "FLEET_DAILY_TIME", "00:10", "Company time at which the worker runs the daily job."
     )
