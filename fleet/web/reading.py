@@ -63,7 +63,9 @@ def _why(reason: str, found: str) -> str:
         "csv_form": _("%(found)s: from this row on it is not a well-formed .csv.", found=found),
         "encoding": _("%(found)s is neither UTF-8 nor GB18030.", found=found),
         "damaged": _("The file is damaged or was cut off. Save it again and send it whole."),
-        "too_many_entries": _("The file packs %(found)s parts; no workbook needs that.", found=found),
+        "too_many_entries": _(
+            "The file packs %(found)s parts; no workbook needs that.", found=found
+        ),
         "inflates": _(
             "The file unpacks to more than may be read: 50 MB in one part, 100 MB together."
         ),
