@@ -87,6 +87,15 @@ class KeyUsedForAnother(Refusal):
         super().__init__(_("This Idempotency-Key was used for another request."))
 
 
+class KeyUnreadable(Refusal):
+    """An idempotency key that is no plain text."""
+
+    status = HTTPStatus.BAD_REQUEST
+
+    def __init__(self) -> None:
+        super().__init__(_("An Idempotency-Key is plain ASCII text."))
+
+
 class TooBusy(Refusal):
     """Others recorded the same invoice or policy at the same moment, several times over."""
 

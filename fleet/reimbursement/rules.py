@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -32,6 +32,14 @@ COLUMNS = (
 REQUIRED = ("company", "policy_number", "invoice_number", "amount")
 MONEY = ("invoice_total", "vehicle_tax", "late_fee", "amount")
 MOST_YUAN = Decimal(10) ** 10
+LONGEST = {  # what the table keeps
+    "company": 40,
+    "policy_number": 64,
+    "insurer": 40,
+    "invoice_code": 20,
+    "invoice_number": 40,
+    "buyer_credit_code": 40,
+}
 
 EXCEL_DIGITS = 15
 PAPER_NUMBER = 8
@@ -128,6 +136,29 @@ def read(cells: Mapping[str, Cell], companies: Container[str]) -> tuple[Asked | 
     return None, sorted({*bad, *lacking})
 
 
+def keep(column: str, said: str) -> str | Decimal | date | None:
+    """A field of a claim that is to be recorded, as it is kept; None where it is empty.
+
+    CannotRead where it is not what its column asks, too long, too much, or parts of a fen.
+    """
+    value = _READINGS[column](said)
+    if value is None or value == "":
+        return None
+    if isinstance(value, Decimal):
+        if abs(value) >= MOST_YUAN or value != round(value, 2):
+            raise CannotRead
+    elif isinstance(value, str) and not _fits(column, value):
+        raise CannotRead
+    return value
+
+
+def _fits(column: str, value: str) -> bool:
+    if len(value) > LONGEST[column]:
+        return False
+    # Other letters may grow when an invoice's key is made of them.
+    return value.isascii() or column not in {"invoice_code", "invoice_number"}
+
+
 # Cells
 
 
@@ -139,9 +170,17 @@ _DAY = re.compile(
 )
 
 
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
+
 def text(cell: Cell) -> str:
-    """A cell of a text column, full-width signs as plain ones."""
+    """A cell of a text column, full-width signs as plain ones.
+
+    CannotRead for control characters and halves of characters: no database keeps them.
+    """
     if isinstance(cell, str):
+        if _CONTROL.search(cell):
+            raise CannotRead
         return cell.strip() if cell.isascii() else normalise(cell)
     if isinstance(cell, bool | date | float) and not _whole(cell):
         raise CannotRead
@@ -239,7 +278,7 @@ def _or_none(cell: Cell) -> str | None:
     return found or None
 
 
-_READINGS = {
+_READINGS: dict[str, Callable[[Cell], str | Decimal | date | None]] = {
     "company": text,
     "policy_number": number,
     "insurer": _or_none,
