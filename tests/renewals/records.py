@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
 from fleet.insurers.tables import INSURER, Insurer
-from fleet.people.tables import Company, Region
+from fleet.people.tables import ApiToken, Company, Grant, Region, Role, User
 from fleet.policies.tables import Policy
 from fleet.renewals.service import run_day
 from fleet.storage import Actor, db
 from fleet.vehicles.tables import LayUp, Vehicle, VehicleType
 from fleet.words import midnight
+from tests.pages import PageClient
 
 CLOCK = ZoneInfo("Asia/Shanghai")
 AT = datetime(2026, 3, 2, 4, tzinfo=UTC)
@@ -103,3 +105,37 @@ def opened(day: date) -> list[tuple[str, str, bool]]:
 def closed(day: date) -> list[tuple[str, str, str]]:
     """What a day's run closes: kind, expiry day, why."""
     return [(one["kind"], one["expiry_day"], one["why"]) for one in run(day)["closed"]]
+
+
+def caller(role: str, company_code: str | None = None, region: str | None = None) -> User:
+    """A person with a role for a company, a region, or the whole group."""
+    kept = db.session.scalar(select(Role).where(Role.name == role))
+    made = User(
+        email=f"{role}-{company_code}-{region}@test.example",
+        name=role,
+        fs_uniquifier=f"{role}-{company_code}-{region}",
+    )
+    made.grants = [
+        Grant(
+            role=kept or Role(name=role),
+            company=company(company_code) if company_code else None,
+            region_id=_one(Region, region).id if region else None,
+        )
+    ]
+    db.session.add(made)
+    db.session.commit()
+    return made
+
+
+def bearer(user: User) -> dict[str, str]:
+    """The header of an API call of a person."""
+    digest = sha256(user.email.encode()).hexdigest()
+    db.session.add(ApiToken(user=user, name="test", digest=digest, created_at=AT))
+    db.session.commit()
+    return {"Authorization": f"Bearer {user.email}"}
+
+
+def sign_in(client: PageClient, user: User) -> None:
+    """Let a client's browser be signed in, without a password to hash."""
+    with client.session_transaction() as kept:
+        kept.update(_user_id=user.fs_uniquifier, _fresh=True, fs_cc="set")
