@@ -38,8 +38,7 @@ def due(session):
 
 def vins(answer) -> list[str]:
     """The last figures of the vehicles a page lists."""
-    cells = [row.find_all("td")[1] for row in soup(answer).select("tbody tr")]
-    return [cell.get_text(strip=True)[-1] for cell in cells]
+    return [cell.get_text(strip=True)[-1] for cell in soup(answer).select("tbody th")]
 
 
 @pytest.fixture
@@ -56,7 +55,7 @@ def test_open_ones_by_the_day_they_fall_due(page):
     told = words(answer)
     for said in ("2 days late", "expires today", "3 days left", "14 days left"):
         assert said in told
-    tiles = [" ".join(tile.get_text(" ").split()) for tile in soup(answer).select(".tiles a")]
+    tiles = [" ".join(tile.get_text(" ").split()) for tile in soup(answer).select(".figures a")]
     assert tiles == ["1 late", "2 due within 7 days", "1 due later"]
 
 
