@@ -20,6 +20,7 @@ from fleet.reimbursement.service import (
     pay,
     record,
     record_once,
+    shown,
 )
 from fleet.reimbursement.tables import STATES, Claim
 from fleet.rulebook.reimbursement import Decision
@@ -180,7 +181,7 @@ def reason_answer(kept: dict[str, Any]) -> dict[str, Any]:
 
 def reasons_answer(decision: Decision) -> list[dict[str, Any]]:
     """Every reason of a decision just made."""
-    return [reason_answer(kept) for kept in rules.kept_reasons(decision)]
+    return [reason_answer(kept) for kept in shown(rules.kept_reasons(decision))]
 
 
 def claim_answer(claim: Claim) -> dict[str, Any]:
@@ -207,7 +208,7 @@ def decided_answer(claim: Claim) -> dict[str, Any]:
     return {
         **claim_answer(claim),
         "decision": last.decision,
-        "reasons": [reason_answer(kept) for kept in last.reasons],
+        "reasons": [reason_answer(kept) for kept in shown(last.reasons)],
         "decided_at": moments.instant(last.decided_at, clock.zone()),
     }
 

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 
 from flask import current_app
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import contains_eager, joinedload, selectinload
 
@@ -63,9 +63,12 @@ __all__ = [
     "record",
     "record_once",
     "record_reversed_invoice",
+    "reversed_of_mine",
+    "shown",
 ]
 
 TRIES = 5
+MOST_REVERSED = 200
 Done = TypeVar("Done")
 Answer = tuple[int, dict[str, Any]]  # an HTTP status and a JSON body, as the API gives them
 
@@ -329,6 +332,30 @@ def claim_with_decisions(claim_id: int) -> Claim:
     if claim is None:
         raise ClaimUnknown
     return claim
+
+
+def reversed_of_mine() -> Sequence[Row[tuple[ReversedInvoice, Claim]]]:
+    """Reversed invoices that stand on the caller's claims, the latest noted first."""
+    query = (
+        select(ReversedInvoice, Claim)
+        .join(Claim, Claim.invoice_key == ReversedInvoice.invoice_key)
+        .order_by(ReversedInvoice.recorded_at.desc(), Claim.id)
+        .limit(MOST_REVERSED)
+    )
+    return db.session.execute(query).all()
+
+
+def shown(reasons: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Kept reasons as this caller may see them: no company that is not theirs is named."""
+    if not any(one["code"] == "vehicle_not_company" and one["found"] for one in reasons):
+        return list(reasons)
+    mine = claimants()
+    return [
+        {**one, "found": " ".join(c for c in one["found"].split() if c in mine) or None}
+        if one["code"] == "vehicle_not_company" and one["found"]
+        else one
+        for one in reasons
+    ]
 
 
 @dataclass(frozen=True, slots=True)

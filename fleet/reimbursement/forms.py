@@ -1,0 +1,99 @@
+"""The forms of finance: a claim, and an invoice that was taken back."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from wtforms import SelectField
+
+from fleet.reimbursement import rules
+from fleet.reimbursement.rules import Asked
+from fleet.web.forms import DayField, Form, ReadField, YuanField, optional, required
+
+
+class NumberField(ReadField):
+    """A number as a document prints it; what a spreadsheet has spoilt is refused."""
+
+    def read_text(self, text: str) -> Any:
+        """Read a number."""
+        try:
+            return rules.keep(self.short_name, text)
+        except rules.CannotRead as error:
+            raise ValueError(
+                _("This cannot be read as such a number. Copy it from the document.")
+            ) from error
+
+
+class AmountField(YuanField):
+    """An amount in yuan, within what is kept."""
+
+    def read_text(self, text: str) -> Decimal:
+        """Read an amount."""
+        amount = super().read_text(text)
+        if abs(amount) >= rules.MOST_YUAN:
+            raise ValueError(_("This amount is too large."))
+        return amount
+
+
+class ClaimForm(Form):
+    """A claim for a premium; the company is one of the caller's."""
+
+    company = SelectField(_l("Company"), validators=[required()])
+    policy_number = NumberField(_l("Policy number"), validators=[required()])
+    insurer = SelectField(
+        _l("Insurer"),
+        validators=[optional()],
+        description=_l("As the invoice names it; left open, the policy on record says it."),
+    )
+    invoice_code = NumberField(
+        _l("Invoice code"),
+        validators=[optional()],
+        description=_l("10 or 12 digits; a fully digital invoice has none."),
+    )
+    invoice_number = NumberField(
+        _l("Invoice number"), validators=[required()], description=_l("8 or 20 digits.")
+    )
+    invoice_date = DayField(_l("Invoice date"), validators=[optional()])
+    invoice_total = AmountField(
+        _l("Invoice total"),
+        validators=[optional()],
+        minimum=None,
+        description=_l("Without the vehicle tax, which stands in the invoice's remark."),
+    )
+    vehicle_tax = AmountField(_l("Vehicle tax"), validators=[optional()])
+    late_fee = AmountField(_l("Late fee"), validators=[optional()])
+    buyer_credit_code = NumberField(_l("Buyer's credit code"), validators=[optional()])
+    amount = AmountField(
+        _l("Amount claimed"),
+        validators=[required()],
+        minimum=None,
+        description=_l("Premium, vehicle tax and late fee together."),
+    )
+
+    def offer(self, companies: list[tuple[str, str]], insurers: list[tuple[str, str]]) -> None:
+        """Let the caller choose among these companies and insurers, each a code and its words."""
+        self.company.choices = [("", _("Choose a company")), *companies]
+        self.insurer.choices = [("", _("Not named")), *insurers]
+
+    def asked(self) -> Asked:
+        """The claim as the service takes it."""
+        return Asked(
+            **{column: self[column].data or None for column in rules.COLUMNS}
+            | {name: self[name].data for name in rules.MONEY}
+        )
+
+
+class ReversedForm(Form):
+    """An invoice that its issuer took back with a red invoice."""
+
+    invoice_code = NumberField(
+        _l("Invoice code"),
+        validators=[optional()],
+        description=_l("10 or 12 digits; a fully digital invoice has none."),
+    )
+    invoice_number = NumberField(
+        _l("Invoice number"), validators=[required()], description=_l("8 or 20 digits.")
+    )
