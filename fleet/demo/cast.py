@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fleet.people.service import Given
 from fleet.web.access import (
     AUDITOR,
     COMPANY_ADMIN,
@@ -17,39 +18,30 @@ PASSWORD = "Demo-fleet-2012"  # noqa: S105 - printed on purpose; never loaded in
 
 
 @dataclass(frozen=True, slots=True)
-class DemoGrant:
-    """A role for a company, a region, or (neither) the whole group."""
-
-    role: str
-    company: str | None = None
-    region: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class DemoPerson:
     """A sign-in of the demo group."""
 
     email: str
     name: str
-    grants: tuple[DemoGrant, ...]
+    grants: tuple[Given, ...]
 
 
-def _person(mailbox: str, name: str, *grants: DemoGrant) -> DemoPerson:
+def _person(mailbox: str, name: str, *grants: Given) -> DemoPerson:
     return DemoPerson(f"{mailbox}@{DOMAIN}", name, grants)
 
 
 CAST = (
-    _person("admin", "演示集团管理员 Demo Administrator", DemoGrant(GROUP_ADMINISTRATOR)),
-    _person("desk", "演示片区专员 Demo Desk", DemoGrant(INSURANCE_DESK, region="DEMO-N")),
-    _person("company", "演示公司管理员 Demo Company", DemoGrant(COMPANY_ADMIN, company="DEMO-01")),
-    _person("finance", "演示财务 Demo Finance", DemoGrant(FINANCE)),
-    _person("auditor", "演示审计 Demo Auditor", DemoGrant(AUDITOR)),
+    _person("admin", "演示集团管理员 Demo Administrator", Given(GROUP_ADMINISTRATOR)),
+    _person("desk", "演示片区专员 Demo Desk", Given(INSURANCE_DESK, region="DEMO-N")),
+    _person("company", "演示公司管理员 Demo Company", Given(COMPANY_ADMIN, company="DEMO-01")),
+    _person("finance", "演示财务 Demo Finance", Given(FINANCE)),
+    _person("auditor", "演示审计 Demo Auditor", Given(AUDITOR)),
     _person(
         "several",
         "演示兼任 Demo Several",
-        DemoGrant(COMPANY_ADMIN, company="DEMO-05"),
-        DemoGrant(COMPANY_ADMIN, company="DEMO-09"),
-        DemoGrant(FINANCE, company="DEMO-05"),
-        DemoGrant(INSURANCE_DESK, region="DEMO-W"),
+        Given(COMPANY_ADMIN, company="DEMO-05"),
+        Given(COMPANY_ADMIN, company="DEMO-09"),
+        Given(FINANCE, company="DEMO-05"),
+        Given(INSURANCE_DESK, region="DEMO-W"),
     ),
 )

@@ -17,6 +17,7 @@ from fleet.demo.claims import PAID, claims
 from fleet.demo.group import COMPANIES, INSURERS, POOL, POOL_NAME, REGIONS, designations
 from fleet.demo.sheets import Workbook
 from fleet.demo.vehicles import Papers, fill
+from fleet.people.service import create_user
 from fleet.people.tables import Company, User
 from fleet.reimbursement.rules import Asked
 from fleet.reimbursement.service import pay, record
@@ -145,3 +146,11 @@ def _claim(papers: Papers, today: date, by: Actor, at: datetime) -> None:
     recorded = [record(Asked(**claim), by=by, at=at).id for claim in claims(papers, today)]
     for claim_id in recorded[:PAID]:
         pay(claim_id, by=by, at=at)
+
+
+def _let_sign_in(by: Actor, at: datetime) -> None:
+    """Let every person of the cast in who is not in yet."""
+    known = set(db.session.scalars(select(User.email)))
+    for person in CAST:
+        if person.email not in known:
+            create_user(person.email, person.name, person.grants, by=by, at=at, password=PASSWORD)

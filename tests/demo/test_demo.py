@@ -52,7 +52,7 @@ def standings_today() -> dict[str, int]:
     rows = db.session.execute(
         select(CoverStep.standing, func.count()).where(*at).group_by(CoverStep.standing)
     )
-    return dict(rows.tuples().all())
+    return {row[0]: row[1] for row in rows}
 
 
 def test_everything_is_there(session):
