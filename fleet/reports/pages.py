@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import date
 from http import HTTPStatus
 from itertools import islice
+from operator import itemgetter
 from typing import TypeVar
 
 from flask import Blueprint, current_app, flash, redirect, render_template, url_for
@@ -15,6 +16,7 @@ from flask_babel import ngettext
 
 from fleet.reports import queries, rules
 from fleet.reports.rules import Times
+from fleet.reports.verbs import words_of
 from fleet.storage import Scope
 from fleet.storage.history import Broken, HistoryEntry, verify
 from fleet.web import access, clock, lists
@@ -89,7 +91,8 @@ def history() -> str:
     return render_template(
         "reports/history.html",
         listing=lists.fetch(found, asked, scalars=False),
-        verbs=queries.verbs(),
+        verbs=sorted(((verb, words_of(verb)) for verb in queries.verbs()), key=itemgetter(1)),
+        words_of=words_of,
         told=rules.told_of,
     )
 

@@ -34,6 +34,11 @@ class Times:
         return self.today + timedelta(days=_WEEK)
 
     @property
+    def after_week(self) -> date:
+        """The first expiry day that counts as due later."""
+        return self.week_ends + timedelta(days=1)
+
+    @property
     def window_ends(self) -> date:
         """The last expiry day whose renewal stands today."""
         return self.today + timedelta(days=self.window_days)

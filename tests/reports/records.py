@@ -11,12 +11,13 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import event, select
 
 import fleet.policies.steps  # noqa: F401 - it writes the steps as it listens
 from fleet.insurers.tables import INSURER, Insurer
-from fleet.people.tables import Company, Region
+from fleet.people.tables import Company, Grant, Region, Role, User
 from fleet.policies.tables import CoverLine, Policy
 from fleet.reimbursement.tables import Claim
 from fleet.renewals.service import run_day
@@ -25,6 +26,7 @@ from fleet.storage import Actor, db
 from fleet.vehicles.tables import Vehicle, VehicleType
 from fleet.words import midnight
 from tests.make import CLOCK
+from tests.pages import PageClient
 
 DAY = timedelta(days=1)
 TODAY = date(2026, 6, 20)
@@ -133,6 +135,29 @@ def group() -> None:
     claim("paid", "S1")
     db.session.commit()
     run_day(TODAY, by=BY, at=NOW)
+
+
+def sign_in(client: PageClient, *roles: tuple[str, str | None]) -> None:
+    """Let somebody with roles, each in a company, a region (one letter) or the group, be there."""
+    user = User(
+        email=f"user{next(_serial)}@example.test", name="Somebody", fs_uniquifier=uuid4().hex
+    )
+    for role, where in roles:
+        user.grants.append(_grant(role, where))
+    db.session.add(user)
+    db.session.commit()
+    with client.session_transaction() as kept:
+        kept["_user_id"] = user.fs_uniquifier
+        kept["_fresh"] = True
+
+
+def _grant(role: str, where: str | None) -> Grant:
+    known = db.session.scalars(select(Role).where(Role.name == role)).one()
+    if where is None:
+        return Grant(role=known)
+    if len(where) == 1:
+        return Grant(role=known, region=one_of(Region, where, name=f"Region {where}"))
+    return Grant(role=known, company=company(where))
 
 
 @contextmanager

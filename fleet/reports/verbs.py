@@ -1,0 +1,57 @@
+"""What the verbs of the services are called on the history page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask_babel import lazy_gettext as _l
+from flask_babel.speaklater import LazyString
+
+VERBS: Mapping[str, LazyString] = {
+    "activate_user": _l("Person let in again"),
+    "add_vehicle_type": _l("Vehicle type added"),
+    "cancel_policy": _l("Policy cancelled"),
+    "change_company": _l("Company changed"),
+    "change_password": _l("Password changed"),
+    "change_plate": _l("Plate changed"),
+    "change_region": _l("Region changed"),
+    "change_user": _l("Person changed"),
+    "check_workbook": _l("Workbook checked"),
+    "choose_language": _l("Language chosen"),
+    "create_company": _l("Company entered"),
+    "create_region": _l("Region entered"),
+    "create_token": _l("API token made"),
+    "create_user": _l("Person invited"),
+    "deactivate_user": _l("Person shut out"),
+    "decide_claim_again": _l("Claim decided again"),
+    "designate": _l("Insurer designated"),
+    "drop_workbook": _l("Workbook dropped"),
+    "edit_insurer": _l("Insurer corrected"),
+    "edit_policy": _l("Policy corrected"),
+    "edit_vehicle": _l("Vehicle corrected"),
+    "end_designation": _l("Designation ended"),
+    "endorse_policy": _l("Policy endorsed"),
+    "import_workbook": _l("Workbook imported"),
+    "lay_up": _l("Vehicle laid up"),
+    "leave_fleet": _l("Vehicle left the fleet"),
+    "move_vehicle": _l("Vehicle moved to another company"),
+    "pay_claim": _l("Claim paid"),
+    "record_claim": _l("Claim recorded"),
+    "record_policy": _l("Policy recorded"),
+    "record_reversed_invoice": _l("Reversed invoice recorded"),
+    "refuse_request": _l("Request refused"),
+    "register_insurer": _l("Insurer registered"),
+    "register_vehicle": _l("Vehicle registered"),
+    "remove_second_factor": _l("Second factor removed"),
+    "repair_steps": _l("Timelines repaired"),
+    "reset_password": _l("Password set anew"),
+    "return_to_service": _l("Vehicle back in service"),
+    "revoke_token": _l("API token revoked"),
+    "run-day": _l("Daily job run"),
+    "set_up_second_factor": _l("Second factor set up"),
+}
+
+
+def words_of(verb: str) -> str:
+    """A verb in the reader's language; one without words stands for itself."""
+    return str(VERBS.get(verb, verb))
