@@ -17,7 +17,7 @@ from fleet.web import clock
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _LIVE = ("=", "+", "-", "@", "\t", "\r")
-_SAFE = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+SAFE = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 _LONGEST = 32_767  # characters in a cell of Excel
 _WIDEST = 48
 
@@ -49,7 +49,7 @@ def xlsx_response(name: str, headings: Sequence[Any], rows: Iterable[Sequence[An
 def xlsx_bytes(headings: Sequence[Any], rows: Iterable[Sequence[Any]]) -> bytes:
     """One sheet with a frozen heading and a filter over it."""
     file = io.BytesIO()
-    book = xlsxwriter.Workbook(file, {"in_memory": True, "constant_memory": True, **_SAFE})
+    book = xlsxwriter.Workbook(file, {"in_memory": True, "constant_memory": True, **SAFE})
     sheet = book.add_worksheet()
     formats = {
         "heading": book.add_format({"bold": True, "bottom": 1}),

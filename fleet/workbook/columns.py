@@ -19,6 +19,7 @@ from fleet.insurers.tables import INSURER, MUTUAL_POOL
 from fleet.policies.tables import KINDS
 from fleet.vehicles.tables import ENERGIES
 from fleet.web.locale import LANGUAGES
+from fleet.web.words import VOCABULARIES
 from fleet.workbook import rules
 from fleet.workbook.rules import word_key
 
@@ -29,7 +30,8 @@ Read = Callable[..., Any]
 class Column:
     """A column: its code, its label, how a cell of it is read, whether it may be left empty.
 
-    `zoned` readings take the company's zone; `default` stands for a cell left empty.
+    `zoned` readings take the company's zone; `default` stands for a cell left empty; the words
+    of `vocabulary` (see fleet.web.words) count as the codes they stand for.
     """
 
     code: str
@@ -39,6 +41,7 @@ class Column:
     zoned: bool = False
     default: Any = None
     choices: tuple[str, ...] = ()
+    vocabulary: str | None = None
     help: LazyString | None = None
 
 
@@ -121,6 +124,7 @@ SHEETS = (
                 _chosen(*INSURER_KINDS),
                 default=INSURER,
                 choices=INSURER_KINDS,
+                vocabulary="insurer_kind",
                 help=_l("Empty = insurer; a mutual pool insures nothing"),
             ),
             Column("hotline", _l("Hotline"), rules.at_most(40, rules.words)),
@@ -151,6 +155,7 @@ SHEETS = (
                 _code,
                 required=True,
                 choices=BUILT_IN_TYPES,
+                vocabulary="vehicle_type",
                 help=_l("Or a type that the group added"),
             ),
             Column("company_code", _l("Company code"), _code, required=True),
@@ -164,7 +169,12 @@ SHEETS = (
             Column("brand_model", _l("Brand and model"), rules.at_most(120, rules.words)),
             Column("engine_number", _l("Engine number"), rules.at_most(40, rules.code)),
             Column(
-                "energy", _l("Energy"), _chosen(*ENERGIES), default="other", choices=ENERGIES
+                "energy",
+                _l("Energy"),
+                _chosen(*ENERGIES),
+                default="other",
+                choices=ENERGIES,
+                vocabulary="energy",
             ),
             Column("first_registered", _l("First registered"), rules.day_of, help=_DAY),
             Column("in_service_since", _l("In service since"), rules.day, required=True, help=_DAY),
@@ -180,7 +190,14 @@ SHEETS = (
         "保单",
         (
             Column("policy_number", _l("Policy number"), _number, required=True),
-            Column("kind", _l("Kind"), _chosen(*KINDS), required=True, choices=KINDS),
+            Column(
+                "kind",
+                _l("Kind"),
+                _chosen(*KINDS),
+                required=True,
+                choices=KINDS,
+                vocabulary="kind",
+            ),
             Column("insurer_code", _l("Insurer code"), _code, required=True),
             Column("vin", _l("VIN"), rules.vin, required=True),
             Column(
@@ -209,6 +226,7 @@ SHEETS = (
                 _l("Terms"),
                 _chosen(*TERMS),
                 choices=TERMS,
+                vocabulary="terms",
                 help=_l("Empty = by the signing day"),
             ),
             Column(
@@ -268,7 +286,7 @@ SHEETS = (
         "险种",
         (
             Column("policy_number", _l("Policy number"), _number, required=True),
-            Column("cover", _l("Cover"), _cover, required=True, choices=COVERS),
+            Column("cover", _l("Cover"), _cover, required=True, choices=COVERS, vocabulary="cover"),
             Column(
                 "sum_insured",
                 _l("Sum insured"),
@@ -323,6 +341,16 @@ def headings(sheet: str) -> dict[str, str]:
         for name in _in_every_language(column.label):
             names.setdefault(word_key(name), column.code)
     return names
+
+
+@cache
+def words_for(vocabulary: str) -> dict[str, str]:
+    """Every word that stands for a code of a vocabulary, as a key, and the code."""
+    found: dict[str, str] = {}
+    for code, word in VOCABULARIES[vocabulary].items():
+        for name in (code, *_in_every_language(word)):
+            found.setdefault(word_key(name), code)
+    return found
 
 
 def _in_every_language(label: LazyString) -> list[str]:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from fleet.web.reading import Cell, Table, UnreadableFile
-from fleet.workbook.columns import FORMS, SHEETS, Column, SheetForm, headings, help_names
+from fleet.workbook.columns import (
+    FORMS,
+    SHEETS,
+    Column,
+    SheetForm,
+    headings,
+    help_names,
+    words_for,
+)
 from fleet.workbook.columns import sheet_names as names
 from fleet.workbook.report import Counts, Problem, Report
 from fleet.workbook.rules import Wrong, shown, word_key
@@ -113,9 +122,7 @@ def _read_sheet(draft: Draft, table: Table, form: SheetForm, zone: ZoneInfo) -> 
                 Problem(form.code, table.heading_row, column.code, "", "column_missing")
             )
     plan = [
-        (sheet.places[column.code], column, partial(column.read, zone=zone))
-        if column.zoned
-        else (sheet.places[column.code], column, column.read)
+        (sheet.places[column.code], column, _reader(column, zone))
         for column in form.columns
         if column.code in sheet.places
     ]
@@ -124,6 +131,22 @@ def _read_sheet(draft: Draft, table: Table, form: SheetForm, zone: ZoneInfo) -> 
         if _read_row(draft, sheet, row, plan):
             sheet.rows.append(row)
     return sheet
+
+
+def _reader(column: Column, zone: ZoneInfo) -> Callable[[Cell], Any]:
+    """How a cell of a column is read; a word of its vocabulary is read as its code."""
+    read: Callable[[Cell], Any] = column.read
+    if column.zoned:
+        read = partial(column.read, zone=zone)
+    if column.vocabulary is None:
+        return read
+    codes, words = frozenset(column.choices), words_for(column.vocabulary)
+
+    def read_word(cell: Cell) -> Any:
+        known = cell in codes or not isinstance(cell, str)
+        return read(cell if known else words.get(word_key(cell), cell))
+
+    return read_word
 
 
 def _place(draft: Draft, table: Table, sheet: Sheet) -> None:
@@ -144,9 +167,7 @@ def _place(draft: Draft, table: Table, sheet: Sheet) -> None:
             sheet.places[code] = place
 
 
-def _read_row(
-    draft: Draft, sheet: Sheet, row: Row, plan: list[tuple[int, Column, Any]]
-) -> bool:
+def _read_row(draft: Draft, sheet: Sheet, row: Row, plan: list[tuple[int, Column, Any]]) -> bool:
     """Read a row's cells into its values; answers whether it had any."""
     cells, values = row.cells, row.values
     width, any_cell = len(cells), False

@@ -137,9 +137,7 @@ def _designations(session: Session) -> dict[tuple[int, int], list[Record]]:
     return found
 
 
-def _chosen(
-    session: Session, table: Table, column: str, keys: Iterable[Any]
-) -> Iterator[Record]:
+def _chosen(session: Session, table: Table, column: str, keys: Iterable[Any]) -> Iterator[Record]:
     for chunk in chunks(keys):
         query = select(*table.c).where(table.c[column].in_(chunk)).order_by(table.c[column])
         names = list(table.c.keys())

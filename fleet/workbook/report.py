@@ -13,6 +13,7 @@ from fleet.workbook.columns import FORMS
 from fleet.workbook.messages import say
 
 SHOWN_NOTES = 20
+MOST_KEPT = 10_000
 _ORDER = {code: place for place, code in enumerate(FORMS)}
 
 
@@ -75,6 +76,7 @@ class Report:
     dry_run: bool = False
     written: bool = False
     digest: str = ""
+    rows: int = 0
     sheets: dict[str, Counts] = field(default_factory=dict)
     refused: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
@@ -95,9 +97,20 @@ class Report:
             "written": self.written,
             "dry_run": self.dry_run,
             "digest": self.digest,
+            "rows": self.rows,
             "sheets": {code: asdict(counts) for code, counts in self.sheets.items()},
             "refused": [problem.as_dict() for problem in self.refused],
             "notes": [problem.as_dict() for problem in self.notes],
+        }
+
+    def kept(self) -> dict[str, Any]:
+        """The report as an upload keeps it: all counts, the first of very many problems."""
+        told = self.as_dict()
+        return told | {
+            "refused": told["refused"][:MOST_KEPT],
+            "notes": told["notes"][:MOST_KEPT],
+            "refused_total": len(self.refused),
+            "notes_total": len(self.notes),
         }
 
     def as_text(self) -> str:

@@ -11,6 +11,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 from fleet.storage import Base, UtcInstant
 from fleet.storage.history import Audited
 
+NAME_LENGTH = 255
+CHECKED = "checked"
+IMPORTED = "imported"
+DROPPED = "dropped"
+STATES = (CHECKED, IMPORTED, DROPPED)
+
 
 class Upload(Audited, Base):
     """A workbook somebody uploaded: kept by its digest until confirmed or dropped."""
@@ -20,7 +26,7 @@ class Upload(Audited, Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
-    name: Mapped[str] = mapped_column(String(255))
+    name: Mapped[str] = mapped_column(String(NAME_LENGTH))
     digest: Mapped[str] = mapped_column(String(64))
     state: Mapped[str] = mapped_column(String(20))
     uploaded_at: Mapped[datetime] = mapped_column(UtcInstant)

@@ -16,6 +16,11 @@ OTHER_VIN = "LZZTEST01T0000002"
 Sheets = dict[str, list[list[Any]]]
 
 
+def excel(*parts: int) -> datetime:
+    """An instant as a cell of Excel has it."""
+    return datetime(*parts)  # noqa: DTZ001 - a cell has no zone
+
+
 def fleet() -> Sheets:
     """A region, two companies, two insurers and a pool, two vehicles, three policies."""
     return {

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from fleet.words import Days, Period
 from fleet.workbook import rules
 from fleet.workbook.rules import Wrong
+from tests.workbook import books
 
 CLOCK = ZoneInfo("Asia/Shanghai")
 
@@ -23,7 +24,7 @@ def local(*parts: int) -> datetime:
     "cell",
     [
         "2026-03-02", "2026/3/2", "2026年3月2日", "2026.03.02", "２０２６－０３－０２",
-        "2026-03-02 00:00", " 2026-3-2 ", date(2026, 3, 2), datetime(2026, 3, 2),
+        "2026-03-02 00:00", " 2026-3-2 ", date(2026, 3, 2), books.excel(2026, 3, 2),
     ],
 )  # fmt: skip
 def test_a_day_is_written_in_many_ways(cell: rules.Cell) -> None:
@@ -37,26 +38,24 @@ def test_a_day_is_written_in_many_ways(cell: rules.Cell) -> None:
         ("2026/3/2", (2026, 3, 2), (2026, 3, 3)),
         ("2026年3月2日", (2026, 3, 2), (2026, 3, 3)),
         (date(2026, 3, 2), (2026, 3, 2), (2026, 3, 3)),
-        (datetime(2026, 3, 2), (2026, 3, 2), (2026, 3, 3)),
+        (books.excel(2026, 3, 2), (2026, 3, 2), (2026, 3, 3)),
         ("2026-03-02 00:00", (2026, 3, 2), (2026, 3, 2)),
         ("2026-03-02 24:00", (2026, 3, 3), (2026, 3, 3)),
         ("2026年3月2日24时", (2026, 3, 3), (2026, 3, 3)),
         ("2026-03-02 23:59", (2026, 3, 2, 23, 59), (2026, 3, 3)),
         ("2026-03-02 23:59:59", (2026, 3, 2, 23, 59, 59), (2026, 3, 3)),
-        (datetime(2026, 3, 2, 23, 59, 59), (2026, 3, 2, 23, 59, 59), (2026, 3, 3)),
+        (books.excel(2026, 3, 2, 23, 59, 59), (2026, 3, 2, 23, 59, 59), (2026, 3, 3)),
         ("2026-03-02 23:58", (2026, 3, 2, 23, 58), (2026, 3, 2, 23, 58)),
         ("2026-03-02 18:03", (2026, 3, 2, 18, 3), (2026, 3, 2, 18, 3)),
         ("2026-03-02T18:03:07", (2026, 3, 2, 18, 3, 7), (2026, 3, 2, 18, 3, 7)),
         ("2026-03-02　１８：０３", (2026, 3, 2, 18, 3), (2026, 3, 2, 18, 3)),
-        (datetime(2026, 3, 2, 18, 2, 59, 999_700), (2026, 3, 2, 18, 3), (2026, 3, 2, 18, 3)),
+        (books.excel(2026, 3, 2, 18, 2, 59, 999_700), (2026, 3, 2, 18, 3), (2026, 3, 2, 18, 3)),
         ("2026-03-02T18:03:00+08:00", (2026, 3, 2, 18, 3), (2026, 3, 2, 18, 3)),
         ("2024-02-29", (2024, 2, 29), (2024, 3, 1)),
         ("2026-12-31 24:00", (2027, 1, 1), (2027, 1, 1)),
     ],
 )
-def test_begins_and_ends(
-    cell: rules.Cell, begins: tuple[int, ...], ends: tuple[int, ...]
-) -> None:
+def test_begins_and_ends(cell: rules.Cell, begins: tuple[int, ...], ends: tuple[int, ...]) -> None:
     assert rules.begin(cell, CLOCK) == local(*begins)
     assert rules.end(cell, CLOCK) == local(*ends)
 
@@ -67,7 +66,7 @@ def test_begins_and_ends(
         ("1900-01-00", "excel_day"),
         ("1900/1/0", "excel_day"),
         (date(1900, 1, 1), "excel_day"),
-        (datetime(1899, 12, 31), "excel_day"),
+        (books.excel(1899, 12, 31), "excel_day"),
         ("00:00:00", "excel_day"),
         ("#N/A", "error_cell"),
         ("########", "error_cell"),
@@ -96,7 +95,7 @@ def test_what_is_no_day(cell: rules.Cell, code: str) -> None:
 
 
 def test_a_day_column_takes_no_clock_time_but_a_signing_does() -> None:
-    for cell in ("2026-03-02 18:03", "2026-03-02 24:00", datetime(2026, 3, 2, 18, 3)):
+    for cell in ("2026-03-02 18:03", "2026-03-02 24:00", books.excel(2026, 3, 2, 18, 3)):
         assert rules.day_of(cell) == date(2026, 3, 2)
         with pytest.raises(Wrong) as wrong:
             rules.day(cell)
@@ -107,7 +106,7 @@ def test_a_day_column_takes_no_clock_time_but_a_signing_does() -> None:
 def test_every_way_to_write_a_day_reads_the_same(day: date) -> None:
     ways = (
         day, day.isoformat(), f"{day.year}/{day.month}/{day.day}",
-        f"{day.year}年{day.month}月{day.day}日", datetime(day.year, day.month, day.day),
+        f"{day.year}年{day.month}月{day.day}日", books.excel(day.year, day.month, day.day),
     )  # fmt: skip
     assert {rules.day(way) for way in ways} == {day}
     assert len({rules.end(way, CLOCK) for way in (*ways, f"{day} 24:00")}) == 1
@@ -148,7 +147,15 @@ def test_whole_fen_survive_a_float(fen: int) -> None:
 
 @pytest.mark.parametrize(
     ("cell", "rate"),
-    [("15", "15"), ("15%", "15"), ("０．５", "0.5"), (5, "5"), (0.5, "0.5"), ("100", "100"), (0, "0")],
+    [
+        ("15", "15"),
+        ("15%", "15"),
+        ("０．５", "0.5"),
+        (5, "5"),
+        (0.5, "0.5"),
+        ("100", "100"),
+        (0, "0"),
+    ],
 )
 def test_percent(cell: rules.Cell, rate: str) -> None:
     assert rules.percent(cell) == Decimal(rate)

@@ -1,0 +1,126 @@
+"""Imports over HTTP: hand a workbook in, ask what became of it."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from flask_smorest.fields import Upload as FileField
+from marshmallow import Schema, fields
+
+from fleet.web import clock
+from fleet.web.access import May, caller, needs
+from fleet.web.api import blueprint
+from fleet.workbook.messages import say
+from fleet.workbook.pages import mine, reach
+from fleet.workbook.service import check_upload, confirm_upload
+from fleet.workbook.tables import CHECKED, Upload
+
+calls = blueprint("workbook", "Imports of fleet workbooks")
+REFUSED = "refused"
+
+
+class WorkbookFile(Schema):
+    """The workbook."""
+
+    file = FileField(required=True, metadata={"description": "An .xlsx"})
+
+
+class How(Schema):
+    """How it is imported."""
+
+    dry_run = fields.Boolean(load_default=False)
+    leave_out_refused = fields.Boolean(load_default=False)
+
+
+class Started(Schema):
+    """The import's number."""
+
+    id = fields.Integer(required=True)
+
+
+class ProblemOfRow(Schema):
+    """What is wrong in a row, as the file numbers it; the heading is row 1."""
+
+    sheet = fields.String(required=True)
+    row = fields.Integer(required=True)
+    column = fields.String(required=True)
+    found = fields.String(required=True)
+    message = fields.String(required=True)
+
+
+class Counted(Schema):
+    """How many rows of a sheet are new, changed, unchanged, removed."""
+
+    new = fields.Integer(required=True)
+    changed = fields.Integer(required=True)
+    unchanged = fields.Integer(required=True)
+    removed = fields.Integer(required=True)
+
+
+class Told(Schema):
+    """An import: `state` is checked, refused, imported or dropped; `done` rows of `total`."""
+
+    id = fields.Integer(required=True)
+    state = fields.String(required=True)
+    done = fields.Integer(required=True)
+    total = fields.Integer(required=True)
+    sheets = fields.Dict(keys=fields.String(), values=fields.Nested(Counted), required=True)
+    refused = fields.List(fields.Nested(ProblemOfRow), required=True)
+    notes = fields.List(fields.Nested(ProblemOfRow), required=True)
+
+
+@calls.post("/imports")
+@needs(May.IMPORT)
+@calls.arguments(WorkbookFile, location="files")
+@calls.arguments(How, location="form")
+@calls.response(HTTPStatus.ACCEPTED, Started)
+def start_import(files: dict[str, Any], how: dict[str, Any]) -> dict[str, int]:
+    """Check a workbook and, unless it is a dry run or rows are refused, import it."""
+    upload = check_upload(
+        files["file"].stream,
+        files["file"].filename or "",
+        user_id=caller().id,
+        by=caller().actor,
+        at=clock.now(),
+        reach=reach(),
+    )
+    number = upload.id
+    if not how["dry_run"]:
+        confirm_upload(
+            upload,
+            leave_out_refused=how["leave_out_refused"],
+            by=caller().actor,
+            at=clock.now(),
+            reach=reach(),
+        )
+    return {"id": number}
+
+
+@calls.get("/imports/<int:number>")
+@needs(May.IMPORT)
+@calls.response(HTTPStatus.OK, Told)
+def import_told(number: int) -> dict[str, Any]:
+    """What became of an import, with the rows that were refused."""
+    upload = mine(number)
+    report = upload.report or {}
+    rows = report.get("rows", 0)
+    return {
+        "id": upload.id,
+        "state": _state(upload, report),
+        "done": rows,
+        "total": rows,
+        "sheets": report.get("sheets", {}),
+        "refused": [_in_words(one) for one in report.get("refused", ())],
+        "notes": [_in_words(one) for one in report.get("notes", ())],
+    }
+
+
+def _state(upload: Upload, report: dict[str, Any]) -> str:
+    if upload.state == CHECKED and report.get("refused_total"):
+        return REFUSED
+    return upload.state
+
+
+def _in_words(problem: dict[str, Any]) -> dict[str, Any]:
+    return {**problem, "message": say(problem["code"], problem["asked"])}
