@@ -37,3 +37,12 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 // Lead the reader to the first field that was not taken.
 const wrong = document.querySelector("main [aria-invalid=true]");
 if (wrong) wrong.focus();
+
+// The demo group's people fill in the sign-in form.
+for (const button of document.querySelectorAll("[data-fill]")) {
+  button.addEventListener("click", () => {
+    document.querySelector("input[name=email]").value = button.dataset.fill;
+    document.querySelector("input[name=password]").value = button.dataset.fillPassword;
+    document.querySelector("form .btn-primary").focus();
+  });
+}

@@ -7,27 +7,33 @@ no call of the API, so that another site cannot make one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, abort, current_app, request
+from flask import Flask, current_app, request
 from flask_babel import lazy_gettext as _l
-from flask_security import LoginForm, Security, SQLAlchemyUserDatastore, current_user
-from sqlalchemy import delete, func, insert, select
+from flask_security import (
+    ForgotPasswordForm,
+    LoginForm,
+    Security,
+    SQLAlchemyUserDatastore,
+    TwoFactorVerifyCodeForm,
+    current_user,
+    password_changed,
+    password_reset,
+    tf_disabled,
+    tf_profile_changed,
+)
+from sqlalchemy import select
 
-from fleet.people.tables import ApiToken, Company, Grant, Region, Role, SignInTry, User
-from fleet.storage import Scope, db
+from fleet.people.limits import count_try, digest
+from fleet.people.mail import Mail
+from fleet.people.tables import ApiToken, Company, Grant, Region, Role, User
+from fleet.storage import Actor, Scope, act, db
 from fleet.web import clock
 from fleet.web.access import Caller, Granted, init_access
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-WINDOW = timedelta(minutes=15)
-TRIES_PER_ADDRESS = 10
-TRIES_PER_HOST = 100
-TOO_MANY = 429
+    from collections.abc import Callable, Iterable
 
 
 class SignInForm(LoginForm):
@@ -35,36 +41,26 @@ class SignInForm(LoginForm):
 
     def validate(self, **options: Any) -> bool:
         """Count the try, then let Flask-Security judge it."""
-        keys = {
-            f"address {_digest((self.email.data or '').strip().lower())}": TRIES_PER_ADDRESS,
-            f"host {_digest(request.remote_addr or '')}": TRIES_PER_HOST,
-        }
-        if not _within_limits(keys):
-            abort(TOO_MANY)
+        count_try("address", self.email.data or "")
         return bool(super().validate(**options))
 
 
-def _within_limits(limits: dict[str, int]) -> bool:
-    """Record a try under each key; whether all stay within their limits.
+class ForgottenForm(ForgotPasswordForm):
+    """Asks for a link to set a new password; counted, or it would fill mailboxes."""
 
-    The tries stand in the database: one process's memory knows nothing of the others'.
-    """
-    at = clock.now()
-    db.session.execute(delete(SignInTry).where(SignInTry.at < at - WINDOW))
-    db.session.execute(insert(SignInTry), [{"key": key, "at": at} for key in limits])
-    counts = dict(
-        db.session.execute(
-            select(SignInTry.key, func.count())
-            .where(SignInTry.key.in_(limits))
-            .group_by(SignInTry.key)
-        ).all()
-    )
-    db.session.commit()
-    return all(counts[key] <= limit for key, limit in limits.items())
+    def validate(self, **options: Any) -> bool:
+        """Count the try, then let Flask-Security judge it."""
+        count_try("forgotten", self.email.data or "")
+        return bool(super().validate(**options))
 
 
-def _digest(text: str) -> str:
-    return sha256(text.encode()).hexdigest()
+class CodeForm(TwoFactorVerifyCodeForm):
+    """The second factor's code; six digits are soon guessed by who may try on."""
+
+    def validate(self, **options: Any) -> bool:
+        """Count the try, then let Flask-Security judge it."""
+        count_try("code", self.user.email if self.user else "")
+        return bool(super().validate(**options))
 
 
 def init_signin(app: Flask) -> None:
@@ -76,10 +72,12 @@ def init_signin(app: Flask) -> None:
         SECURITY_TRACKABLE=False,
         SECURITY_REGISTERABLE=False,
         SECURITY_RECOVERABLE=True,
+        SECURITY_RESET_PASSWORD_WITHIN="1 days",  # noqa: S106 - how long a link is good
         SECURITY_CHANGEABLE=True,
         SECURITY_TWO_FACTOR=True,
         SECURITY_TWO_FACTOR_ENABLED_METHODS=["authenticator"],
-        SECURITY_TOTP_SECRETS={"1": settings.secret_key},
+        # Not the secret key: that one is rotated, and the factors people set up must live on.
+        SECURITY_TOTP_SECRETS={"1": settings.password_salt},
         SECURITY_TOTP_ISSUER="Fleet insurance",
         SECURITY_RETURN_GENERIC_RESPONSES=True,
         SECURITY_JOIN_USER_ROLES=False,
@@ -89,37 +87,107 @@ def init_signin(app: Flask) -> None:
         SECURITY_LOGOUT_METHODS=["POST"],
         SECURITY_CSRF_IGNORE_UNAUTH_ENDPOINTS=False,
         SECURITY_FLASH_MESSAGES=True,
-        SECURITY_EMAIL_VALIDATOR_ARGS={"check_deliverability": False},
+        SECURITY_EMAIL_HTML=False,
+        SECURITY_EMAIL_SUBJECT_PASSWORD_RESET=_l("Set a new password"),
+        SECURITY_EMAIL_SUBJECT_PASSWORD_NOTICE=_l("Your password was set"),
+        SECURITY_EMAIL_SUBJECT_PASSWORD_CHANGE_NOTICE=_l("Your password was changed"),
+        SECURITY_TWO_FACTOR_RESCUE_EMAIL=False,
+        SECURITY_TWO_FACTOR_RESCUE_MAIL=settings.mail_sender,
+        SECURITY_TWO_FACTOR_POST_SETUP_VIEW="/account",
+        SECURITY_POST_CHANGE_VIEW="/account",
         MAIL_SERVER=settings.mail_server,
         MAIL_PORT=int(settings.mail_port),
         **_messages(),
     )
     datastore = SQLAlchemyUserDatastore(db, User, Role)
-    Security(app, datastore, login_form=SignInForm)
+    Security(
+        app,
+        datastore,
+        login_form=SignInForm,
+        forgot_password_form=ForgottenForm,
+        two_factor_verify_code_form=CodeForm,
+        mail_util_cls=Mail,
+    )
+    for signal, verb in _NOTED.items():
+        signal.connect(_note(verb), app, weak=False)
     init_access(app, identify)
+
+
+_NOTED = {
+    password_changed: "change_password",
+    password_reset: "reset_password",
+    tf_profile_changed: "set_up_second_factor",
+    tf_disabled: "remove_second_factor",
+}
+
+
+def _note(verb: str) -> Callable[..., None]:
+    """A listener that tells the history what Flask-Security did for a user."""
+
+    def listen(_app: Flask, user: User, **_more: Any) -> None:
+        with act(verb, by=Actor(user.id, user.email), at=clock.now(), subject=user.email):
+            pass
+
+    return listen
 
 
 def _messages() -> dict[str, Any]:
     """Flask-Security's words in ours, so that they are in the catalogues."""
-    wrong = _l("E-mail address or password is wrong.")
     return {
-        "SECURITY_MSG_GENERIC_AUTHN_FAILED": (wrong, "error"),
-        "SECURITY_MSG_LOGIN": (_l("Sign in to see this page."), "info"),
-        "SECURITY_MSG_UNAUTHENTICATED": (_l("Sign in to see this page."), "info"),
-        "SECURITY_MSG_UNAUTHORIZED": (_l("Your role does not allow this."), "error"),
-        "SECURITY_MSG_PASSWORD_CHANGE": (_l("Your password is changed."), "success"),
-        "SECURITY_MSG_PASSWORD_RESET": (_l("Your password is set. You are signed in."), "success"),
-        "SECURITY_MSG_PASSWORD_RESET_REQUEST": (
-            _l("If %(email)s belongs to a user, a link to set a new password is on its way."),
-            "info",
-        ),
-        "SECURITY_MSG_PASSWORD_MISMATCH": (_l("The two passwords differ."), "error"),
-        "SECURITY_MSG_PASSWORD_INVALID_LENGTH": (
-            _l("A password has at least %(length)s characters."),
-            "error",
-        ),
-        "SECURITY_MSG_INVALID_REDIRECT": (_l("That address is not one of ours."), "error"),
+        f"SECURITY_MSG_{name}": (words, category)
+        for category, said in _SAID.items()
+        for name, words in said.items()
     }
+
+
+_WRONG = _l("E-mail address or password is wrong.")
+_CODE = _l("This code is not right, or no longer. Enter the one that the app shows now.")
+_LINK = _l("This link is no longer good. Ask for a new one.")
+_SAID = {
+    "error": {
+        "GENERIC_AUTHN_FAILED": _WRONG,
+        "UNAUTHORIZED": _l("Your role does not allow this."),
+        "INVALID_PASSWORD": _l("This password is wrong."),
+        "INVALID_EMAIL_ADDRESS": _l("This is no e-mail address."),
+        "EMAIL_NOT_PROVIDED": _l("Enter your e-mail address."),
+        "PASSWORD_NOT_PROVIDED": _l("Enter your password."),
+        "PASSWORD_MISMATCH": _l("The two passwords differ."),
+        "RETYPE_PASSWORD_MISMATCH": _l("The two passwords differ."),
+        "PASSWORD_IS_THE_SAME": _l("The new password is the old one."),
+        "PASSWORD_INVALID_LENGTH": _l("A password has at least %(length)s characters."),
+        "DISABLED_ACCOUNT": _WRONG,
+        "INVALID_REDIRECT": _l("That address is not one of ours."),
+        "INVALID_RESET_PASSWORD_TOKEN": _LINK,
+        "PASSWORD_RESET_EXPIRED": _LINK,
+        "INVALID_CODE": _CODE,
+        "TWO_FACTOR_INVALID_TOKEN": _CODE,
+        "TWO_FACTOR_SETUP_EXPIRED": _l("Setting it up took too long. Begin again."),
+        "TWO_FACTOR_PERMISSION_DENIED": _l("Sign in with your password first."),
+        "TWO_FACTOR_METHOD_NOT_AVAILABLE": _l("Choose one of the two."),
+        "REAUTHENTICATION_REQUIRED": _l("Enter your password once more."),
+        "ANONYMOUS_USER_REQUIRED": _l("You are signed in already."),
+    },
+    "info": {
+        "LOGIN": _l("Sign in to see this page."),
+        "UNAUTHENTICATED": _l("Sign in to see this page."),
+        "REFRESH": _l("Enter your password once more."),
+        "GENERIC_RECOVERY": _l(
+            "If this address belongs to a user, a link to set a new password is on its way."
+        ),
+        "PASSWORD_RESET_REQUEST": _l(
+            "If %(email)s belongs to a user, a link to set a new password is on its way."
+        ),
+    },
+    "success": {
+        "PASSWORD_CHANGE": _l("Your password is changed."),
+        "PASSWORD_RESET": _l("Your password is set. You are signed in."),
+        "PASSWORD_RESET_NO_LOGIN": _l("Your password is set. Sign in with it."),
+        "REAUTHENTICATION_SUCCESSFUL": _l("Thank you."),
+        "TWO_FACTOR_LOGIN_SUCCESSFUL": _l("You are signed in."),
+        "TWO_FACTOR_CHANGE_METHOD_SUCCESSFUL": _l("The second factor is set up."),
+        "TWO_FACTOR_DISABLED": _l("The second factor is removed."),
+    },
+}
 
 
 def identify() -> Caller | None:
@@ -138,9 +206,7 @@ def _by_token(header: str) -> Caller | None:
     found = db.session.scalar(
         select(User)
         .join(ApiToken, ApiToken.user_id == User.id)
-        .where(
-            ApiToken.digest == _digest(token.strip()), ApiToken.revoked_at.is_(None), User.active
-        )
+        .where(ApiToken.digest == digest(token.strip()), ApiToken.revoked_at.is_(None), User.active)
     )
     return caller_of(found) if found else None
 

@@ -1,0 +1,70 @@
+"""Mail of the sign-in: addresses as we take them, and sending without telling who exists."""
+
+from __future__ import annotations
+
+import logging
+import re
+import smtplib
+from email.message import EmailMessage
+from typing import Any
+
+from flask import current_app
+from flask_security import EmailValidateException, MailUtil
+from flask_security.utils import get_message
+
+from fleet.words import normalise
+
+log = logging.getLogger(__name__)
+SECONDS = 10
+_ADDRESS = re.compile(r"[^@\s\x00-\x1f\"<>,;:()\[\]\\]{1,64}@[^@\s\x00-\x1f\"<>,;:()\[\]\\]{1,190}")
+
+
+def plain_address(text: str) -> str | None:
+    """An e-mail address in small letters, or None where the text is none.
+
+    Inner domains such as `fleet.local` are addresses too, which public validators refuse.
+    """
+    address = normalise(text).lower()
+    return address if _ADDRESS.fullmatch(address) else None
+
+
+class Mail(MailUtil):
+    """Flask-Security's mail, sent through the settings' SMTP server."""
+
+    def normalize(self, email: str) -> str:
+        """The address as users are found by it."""
+        found = plain_address(email)
+        if found is None:
+            raise EmailValidateException(get_message("INVALID_EMAIL_ADDRESS")[0])
+        return found
+
+    def validate(self, email: str) -> str:
+        """The address, as `normalize` gives it."""
+        return self.normalize(email)
+
+    def send_mail(
+        self,
+        template: str,
+        subject: str,
+        recipient: Any,
+        sender: Any,
+        body: str | None,
+        html: str | None,
+        **_context: Any,
+    ) -> None:
+        """Send a text; a server that cannot be reached is our trouble, not the reader's.
+
+        An error shown would tell that the address belongs to a user.
+        """
+        del html
+        message = EmailMessage()
+        message["Subject"] = str(subject)
+        message["From"] = str(sender)
+        message["To"] = str(recipient)
+        message.set_content(body or "")
+        server = current_app.config["MAIL_SERVER"], current_app.config["MAIL_PORT"]
+        try:
+            with smtplib.SMTP(*server, timeout=SECONDS) as smtp:
+                smtp.send_message(message)
+        except (OSError, smtplib.SMTPException):
+            log.exception("mail %s was not sent", template)
