@@ -16,6 +16,7 @@ from flask.cli import with_appcontext
 from fleet.storage import Actor, everyone
 from fleet.storage.history import verify
 from fleet.web import clock, moments
+from fleet.web.access import ROLES
 from fleet.web.errors import Refusal
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def init_commands(app: Flask) -> None:
         timeline,
         run_day,
         check_reimbursements,
+        user,
         token,
         history,
         steps,
@@ -175,6 +177,32 @@ def check_reimbursements(path: Path, out: Path, *, as_json: bool) -> None:
     else:
         click.echo(result.as_text())
     sys.exit(REFUSED_ROWS if result.unreadable else 0)
+
+
+@click.group()
+def user() -> None:
+    """People who sign in; the first of an installation is made here."""
+
+
+@user.command("create")
+@click.argument("email")
+@click.option("--role", required=True, type=click.Choice(ROLES), help="What they may do.")
+@click.option("--name", default="", help="Their name; default: the address.")
+@click.option("--company", help="Only for the company of this code.")
+@click.option("--region", help="Only for the region of this code.")
+@click.option("--no-password", is_flag=True, help="They set one through the link of a mail.")
+@for_group
+def user_create(email: str, *, no_password: bool, **chosen: str | None) -> None:
+    """Let somebody in, for the whole group unless a company or region is named."""
+    from fleet.people.service import Given, create_user  # noqa: PLC0415 - commands start fast
+
+    asked = {"hide_input": True, "confirmation_prompt": True}
+    password = None if no_password else click.prompt("Password", **asked)
+    given = Given(str(chosen["role"]), chosen["company"], chosen["region"])
+    create_user(
+        email, chosen["name"] or email, [given], by=SHELL, at=clock.now(), password=password
+    )
+    click.echo(f"{email} may sign in.")
 
 
 @click.group()
