@@ -52,14 +52,19 @@ def claimants(code: str | None = None) -> dict[str, Claimant]:
     return {row[1]: Claimant(*row) for row in db.session.execute(query)}
 
 
-def gather(asked: Sequence[Asked], companies: Mapping[str, Claimant]) -> list[Facts]:
-    """The facts of each claim, in order; a few queries for all of them together."""
+def gather(
+    asked: Sequence[Asked], companies: Mapping[str, Claimant], apart_from: int = 0
+) -> list[Facts]:
+    """The facts of each claim, in order; a few queries for all of them together.
+
+    A recorded claim that is decided again is no earlier claim to itself: `apart_from` is its id.
+    """
     with everyone():
         policies = _policies({one.policy_number for one in asked})
         vehicles = _vehicles({row.vehicle_id for row in policies.values()})
         holdings = _holdings(set(vehicles))
         designations = _designations({row.insurer_id for row in policies.values()})
-        standing = _standing(asked)
+        standing = _standing(asked, apart_from)
     made = []
     for one in asked:
         company = companies[one.company]
@@ -224,6 +229,7 @@ _STANDING = (
     select(_CLAIM.c.invoice_key, _CLAIM.c.policy_number, _CLAIM.c.amount)
     .where(
         _CLAIM.c.state.in_(STANDS),
+        _CLAIM.c.id != bindparam("apart_from"),
         or_(
             _CLAIM.c.invoice_key.in_(bindparam("invoices", expanding=True)),
             _CLAIM.c.policy_number.in_(bindparam("policies", expanding=True)),
@@ -236,12 +242,13 @@ _TAKEN_BACK = select(_REVERSED.c.invoice_key).where(
 )
 
 
-def _standing(asked: Sequence[Asked]) -> _Standing:
+def _standing(asked: Sequence[Asked], apart_from: int) -> _Standing:
     invoices = sorted({one.invoice_key for one in asked})
     policies = sorted({one.policy_number for one in asked})
     claimed: set[str] = set()
     amounts: dict[str, list[Decimal]] = defaultdict(list)
-    for invoice, policy, amount in _rows(_STANDING, invoices=invoices, policies=policies):
+    rows = _rows(_STANDING, invoices=invoices, policies=policies, apart_from=apart_from)
+    for invoice, policy, amount in rows:
         claimed.add(invoice)
         amounts[policy].append(amount)
     taken_back = {row[0] for row in _rows(_TAKEN_BACK, invoices=invoices)}

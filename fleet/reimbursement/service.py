@@ -99,12 +99,15 @@ class Once:
 # Decide
 
 
-def check(asked: Asked, at: datetime) -> Checked:
-    """Decide a claim and record nothing; CompanyUnknown where the company is not the caller's."""
+def check(asked: Asked, at: datetime, apart_from: int = 0) -> Checked:
+    """Decide a claim and record nothing; CompanyUnknown where the company is not the caller's.
+
+    `apart_from` is the id of a recorded claim that is decided again.
+    """
     companies = claimants(asked.company)
     if asked.company not in companies:
         raise CompanyUnknown(asked.company)
-    facts = gather([asked], companies)[0]
+    facts = gather([asked], companies, apart_from)[0]
     book: Rulebook = current_app.extensions["rulebook"]
     since = _rulebook_since(facts, book)
     company_id = companies[asked.company].id
@@ -240,7 +243,7 @@ def _locked(claim_id: int) -> Claim:
 
 
 def _decide(claim: Claim, deed: Deed) -> None:
-    checked = check(asked_of(claim), deed.at)
+    checked = check(asked_of(claim), deed.at, claim.id)
     claim.decisions.append(_decision(checked, deed))
     claim.state = checked.decision.decision
 
