@@ -7,6 +7,7 @@ no call of the API, so that another site cannot make one.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, current_app, request
@@ -28,6 +29,7 @@ from sqlalchemy import select
 from fleet.people.limits import count_try, digest
 from fleet.people.mail import Mail
 from fleet.people.tables import ApiToken, Company, Grant, Region, Role, User
+from fleet.settings import Settings
 from fleet.storage import Actor, Scope, act, db
 from fleet.web import clock
 from fleet.web.access import Caller, Granted, init_access
@@ -65,40 +67,7 @@ class CodeForm(TwoFactorVerifyCodeForm):
 
 def init_signin(app: Flask) -> None:
     """Set up sign-in and guard every view by who the caller is."""
-    settings = app.extensions["fleet_settings"]
-    app.config.from_mapping(
-        SECURITY_PASSWORD_HASH="argon2",  # noqa: S106 - the name of the method
-        SECURITY_PASSWORD_LENGTH_MIN=10,
-        SECURITY_TRACKABLE=False,
-        SECURITY_REGISTERABLE=False,
-        SECURITY_RECOVERABLE=True,
-        SECURITY_RESET_PASSWORD_WITHIN="1 days",  # noqa: S106 - how long a link is good
-        SECURITY_CHANGEABLE=True,
-        SECURITY_TWO_FACTOR=True,
-        SECURITY_TWO_FACTOR_ENABLED_METHODS=["authenticator"],
-        # Not the secret key: that one is rotated, and the factors people set up must live on.
-        SECURITY_TOTP_SECRETS={"1": settings.password_salt},
-        SECURITY_TOTP_ISSUER="Fleet insurance",
-        SECURITY_RETURN_GENERIC_RESPONSES=True,
-        SECURITY_JOIN_USER_ROLES=False,
-        SECURITY_EMAIL_SENDER=settings.mail_sender,
-        SECURITY_POST_LOGIN_VIEW="/",
-        SECURITY_POST_LOGOUT_VIEW="/login",
-        SECURITY_LOGOUT_METHODS=["POST"],
-        SECURITY_CSRF_IGNORE_UNAUTH_ENDPOINTS=False,
-        SECURITY_FLASH_MESSAGES=True,
-        SECURITY_EMAIL_HTML=False,
-        SECURITY_EMAIL_SUBJECT_PASSWORD_RESET=_l("Set a new password"),
-        SECURITY_EMAIL_SUBJECT_PASSWORD_NOTICE=_l("Your password was set"),
-        SECURITY_EMAIL_SUBJECT_PASSWORD_CHANGE_NOTICE=_l("Your password was changed"),
-        SECURITY_TWO_FACTOR_RESCUE_EMAIL=False,
-        SECURITY_TWO_FACTOR_RESCUE_MAIL=settings.mail_sender,
-        SECURITY_TWO_FACTOR_POST_SETUP_VIEW="/account",
-        SECURITY_POST_CHANGE_VIEW="/account",
-        MAIL_SERVER=settings.mail_server,
-        MAIL_PORT=int(settings.mail_port),
-        **_messages(),
-    )
+    app.config.from_mapping(_config(app.extensions["fleet_settings"]), **_messages())
     datastore = SQLAlchemyUserDatastore(db, User, Role)
     Security(
         app,
@@ -111,6 +80,45 @@ def init_signin(app: Flask) -> None:
     for signal, verb in _NOTED.items():
         signal.connect(_note(verb), app, weak=False)
     init_access(app, identify)
+
+
+def _config(settings: Settings) -> dict[str, Any]:
+    """What Flask-Security and the mail are set to.
+
+    One list, longer than a function should be: what is not named here keeps its default.
+    """
+    return {
+        "SECURITY_PASSWORD_HASH": "argon2",
+        "SECURITY_PASSWORD_LENGTH_MIN": 10,
+        "SECURITY_TRACKABLE": False,
+        "SECURITY_REGISTERABLE": False,
+        "SECURITY_RECOVERABLE": True,
+        "SECURITY_RESET_PASSWORD_WITHIN": timedelta(days=1),
+        "SECURITY_CHANGEABLE": True,
+        "SECURITY_TWO_FACTOR": True,
+        "SECURITY_TWO_FACTOR_ENABLED_METHODS": ["authenticator"],
+        # Not the secret key: that one is rotated, and the factors people set up must live on.
+        "SECURITY_TOTP_SECRETS": {"1": settings.password_salt},
+        "SECURITY_TOTP_ISSUER": "Fleet insurance",
+        "SECURITY_RETURN_GENERIC_RESPONSES": True,
+        "SECURITY_JOIN_USER_ROLES": False,
+        "SECURITY_EMAIL_SENDER": settings.mail_sender,
+        "SECURITY_POST_LOGIN_VIEW": "/",
+        "SECURITY_POST_LOGOUT_VIEW": "/login",
+        "SECURITY_LOGOUT_METHODS": ["POST"],
+        "SECURITY_CSRF_IGNORE_UNAUTH_ENDPOINTS": False,
+        "SECURITY_FLASH_MESSAGES": True,
+        "SECURITY_EMAIL_HTML": False,
+        "SECURITY_EMAIL_SUBJECT_PASSWORD_RESET": _l("Set a new password"),
+        "SECURITY_EMAIL_SUBJECT_PASSWORD_NOTICE": _l("Your password was set"),
+        "SECURITY_EMAIL_SUBJECT_PASSWORD_CHANGE_NOTICE": _l("Your password was changed"),
+        "SECURITY_TWO_FACTOR_RESCUE_EMAIL": False,
+        "SECURITY_TWO_FACTOR_RESCUE_MAIL": settings.mail_sender,
+        "SECURITY_TWO_FACTOR_POST_SETUP_VIEW": "/account",
+        "SECURITY_POST_CHANGE_VIEW": "/account",
+        "MAIL_SERVER": settings.mail_server,
+        "MAIL_PORT": int(settings.mail_port),
+    }
 
 
 _NOTED = {
