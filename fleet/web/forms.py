@@ -145,9 +145,9 @@ class CreditCodeField(ReadField):
 class YuanField(ReadField):
     """An amount in yuan as Decimal: `1,270.00`, `20万`, `¥950`."""
 
-    def __init__(self, name: Any = None, *args: Any, minimum: int | None = 0, **options: Any):  # noqa: ANN204 - WTForms makes fields lazily
+    def __init__(self, *args: Any, minimum: int | None = 0, **options: Any):  # noqa: ANN204 - WTForms makes fields lazily
         """Keep the least amount; None lets it be negative."""
-        super().__init__(name, *args, **options)
+        super().__init__(*args, **options)
         self.minimum = minimum
 
     def read_text(self, text: str) -> Decimal:
