@@ -149,7 +149,7 @@ def test_the_same_invoice_written_another_way(code, number, same):
 
 def test_a_code_and_a_number_together_are_an_invoice():
     record(asked(invoice_code="999000000011", invoice_number="12345678"), BY, AT)
-    again = {"invoice_number": "12345678", "amount": Decimal("-1")}
+    again = {"invoice_number": "12345678", "amount": Decimal(-1)}
     assert "r:invoice_already_claimed" in reasons(invoice_code="999000000011", **again)
     assert "r:invoice_already_claimed" not in reasons(invoice_code="999000000012", **again)
 
