@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextvars import Context
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,10 @@ _STOP_SECONDS = 15
 def serve(port: int, workers: int, *, keep_clock: bool = True) -> None:
     """Serve on 127.0.0.1 until stopped; `keep_clock` runs `flask worker` beside the server."""
     info = click.get_current_context().find_object(ScriptInfo) or ScriptInfo()
-    Server(info.load_app(), port, workers, Clock(info) if keep_clock else None).run()
+    server = Server(info.load_app(), port, workers, Clock(info) if keep_clock else None)
+    # Commands run in an application context; a request that found it open would share its `g`
+    # and its database session with every other request of the process.
+    Context().run(server.run)
 
 
 class Clock:
