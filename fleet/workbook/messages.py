@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel.speaklater import LazyString
+
+from fleet.workbook.columns import FORMS
 
 WORDS: Mapping[str, LazyString] = {
     # sheets and headings
@@ -53,7 +56,7 @@ WORDS: Mapping[str, LazyString] = {
     "duplicate": _l("Stands in row %(asked)s already."),
     "unknown": _l("Neither the workbook nor the records know this code."),
     "unknown_type": _l("There is no such vehicle type. One of these is asked: %(asked)s."),
-    "refers_to_refused": _l("Refers to row %(asked)s, which is refused."),
+    "refers_to_refused": _l("Refers to a row that is refused: %(asked)s."),
     "not_yours": _l("On record already, and not yours to change."),
     "not_your_region": _l("Only the desk of this region designates its insurers."),
     "until_not_after_since": _l("Must be later than the day or instant in since: %(asked)s."),
@@ -78,4 +81,12 @@ WORDS: Mapping[str, LazyString] = {
 
 def say(code: str, asked: str = "") -> str:
     """The words of a problem in the reader's language."""
+    if code == "refers_to_refused":
+        asked = _place(asked)
     return str(WORDS[code]) % {"asked": asked}
+
+
+def _place(asked: str) -> str:
+    """A row of a sheet in words, told as `vehicles 2`."""
+    sheet, _blank, row = asked.partition(" ")
+    return _("%(sheet)s, row %(row)s", sheet=FORMS[sheet].label, row=row)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
@@ -77,11 +79,15 @@ def show(number: int) -> str:
     """An upload's report: what would change, what is refused, what is worth a look."""
     upload = mine(number)
     chosen = asked({}, "", ("kind", "sheet", "q"))
+    listing = of_items(_problems(upload, chosen.filters), chosen)
     return render_template(
         "workbook/show.html",
         upload=upload,
         report=upload.report or {},
-        listing=of_items(_problems(upload, chosen.filters), chosen),
+        listing=listing,
+        grouped=[
+            (label, list(some)) for label, some in groupby(listing.items, itemgetter("sheet_label"))
+        ],
         sheets=[(code, str(FORMS[code].label)) for code in FORMS],
     )
 
@@ -152,6 +158,7 @@ def mine(number: int) -> Upload:
 def _problems(upload: Upload, filters: Any) -> list[dict[str, Any]]:
     """The report's problems that the filters ask for, each in the reader's language."""
     report = upload.report or {}
+    order = {code: place for place, code in enumerate(FORMS)}
     found = [
         {**problem, "kind": kind}
         for kind in (REFUSED, NOTES)
@@ -159,6 +166,7 @@ def _problems(upload: Upload, filters: Any) -> list[dict[str, Any]]:
         for problem in report.get(kind, ())
         if filters.get("sheet") in ("", None, problem["sheet"])
     ]
+    found.sort(key=lambda one: (order.get(one["sheet"], len(order)), one["sheet"]))
     wanted = (filters.get("q") or "").casefold()
     told = [_in_words(one) for one in found]
     return [

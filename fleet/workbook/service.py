@@ -12,13 +12,15 @@ from typing import IO, Any
 from flask import current_app
 from flask_babel import gettext as _
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 
 from fleet.policies.steps import rewrite_steps
 from fleet.rulebook.book import Rulebook
 from fleet.storage import Actor, act, db, everyone, files
-from fleet.web.errors import Refusal
+from fleet.web.errors import Refusal, Stale
 from fleet.web.reading import UnreadableFile, read_tables
 from fleet.words import local_day
+from fleet.work.service import take_turn
 from fleet.workbook.checks import Check
 from fleet.workbook.draft import Draft, read_draft
 from fleet.workbook.known import Reach, look_up
@@ -28,6 +30,7 @@ from fleet.workbook.writing import Writing
 
 WHOLE_GROUP = Reach()
 SUFFIX = ".xlsx"
+TURN = "import_workbook"
 Progress = Callable[[int, int], None]
 
 
@@ -96,7 +99,9 @@ def _write(
     report = draft.report
     try:
         with act("import_workbook", by=by, at=at, subject=name) as deed:
-            # Checked under the write lock: what the checks saw is what the rows are held against.
+            # Two imports at once would both find a key new; PostgreSQL has no one write lock.
+            take_turn(TURN, at)
+            # Checked under the lock: what the checks saw is what the rows are held against.
             touched = _bring_in(draft, reach, at, leave_out=leave_out)
             if not report.writes and settle is None:
                 raise _NothingToWrite  # noqa: TRY301 - `act` undoes a verb by what it raises
@@ -108,6 +113,9 @@ def _write(
             deed.note(digest=report.digest, sheets=sheets, left_out=len(report.refused))
     except _NothingToWrite:
         report.written = leave_out or not report.refused
+    except IntegrityError as error:  # a page registered one of the keys between check and write
+        report.written = False
+        raise Stale from error
     except BaseException:
         report.written = False
         raise
@@ -169,9 +177,12 @@ def confirm_upload(
     """
     number, name, digest = upload.id, upload.name, upload.digest
     path = files.path_of(digest, SUFFIX)
-    if upload.state != CHECKED or not path.exists():
+    if upload.state != CHECKED:
         raise UploadSettled
-    draft = _read(path)
+    try:
+        draft = _read(path)
+    except UnreadableFile as error:  # whoever settled it meanwhile has deleted the file
+        raise UploadSettled from error
 
     def settle(report: Report) -> None:
         _move(number, IMPORTED, report.kept())

@@ -125,6 +125,9 @@ def test_refused_rows_are_shown_filtered_exported_and_left_out(
     page = upload(put(fleet(), "vehicles", 2, "seats", "five"))
     assert "A whole number of 0 or more is asked." in words(page)
     assert "five" in words(page)
+    assert "Refers to a row that is refused: Vehicles, row 2." in words(page)
+    headings = [heading.get_text() for heading in soup(page).find_all("h3")]
+    assert headings == ["Vehicles", "Policies", "Holdings", "Covers"]
     assert soup(page).find("input", attrs={"name": "leave_out_refused"})
     covers = client.get("/imports/1?sheet=covers&kind=refused")
     assert "five" not in words(covers)
