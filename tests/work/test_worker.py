@@ -199,3 +199,26 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.mark.one_engine
+def test_requests_of_one_process_share_no_context(session, start, free_port):
+    """gunicorn once inherited the command's context: every request had one g and one session.
+
+    A second visitor's page then carried the first one's token, which their session lacked.
+    """
+    import http.client
+
+    def token() -> str:
+        connection = http.client.HTTPConnection("127.0.0.1", free_port, timeout=20)
+        connection.request("GET", "/login")
+        body = connection.getresponse().read().decode()
+        connection.close()
+        return body.partition('name="csrf_token" value="')[2].partition('"')[0]
+
+    server = start("serve", "--port", str(free_port), "--workers", "1", "--no-worker")
+    assert server.stdout is not None
+    server.stdout.readline()
+    first, second = token(), token()
+    assert first
+    assert first != second
