@@ -73,8 +73,8 @@ def edit_form(insurer: Insurer) -> EditForm:
 class DesignateForm(Form):
     """An insurer that a region's desk chooses (3.1)."""
 
-    region = SelectField(_l("Region"))
-    insurer = SelectField(_l("Insurer"), choices=insurer_choices)
+    region = SelectField(_l("Region"), validators=[required()])
+    insurer = SelectField(_l("Insurer"), choices=insurer_choices, validators=[required()])
     since = DayField(_l("Designated from"), validators=[required()])
     until = DayField(
         _l("Until before"),

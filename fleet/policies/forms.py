@@ -7,6 +7,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 from wtforms import (
     BooleanField,
     FieldList,
@@ -160,6 +161,7 @@ class PolicyForm(Lined):
     insurer = SelectField(
         _l("Insurer"),
         choices=lambda: [(code, f"{code} · {name}") for code, name in insurers_offered()],
+        validators=[required()],
     )
     first_day = DayField(_l("First day"), validators=[required()])
     begins_at = ClockField(
@@ -307,5 +309,5 @@ class CancelForm(Form):
 
 def line_words(line: CoverLine, label: str, amount: str) -> str:
     """A line as the list of lines to end names it."""
-    seats = _("%(num)s seats", num=line.seats) if line.seats else ""
+    seats = ngettext("%(num)s seat", "%(num)s seats", line.seats) if line.seats else ""
     return " · ".join(part for part in (label, amount, seats) if part)

@@ -56,7 +56,7 @@ class Guarded(Form):
 class LicenceForm(Guarded):
     """What the vehicle licence states, and the vehicle's days in the fleet."""
 
-    vehicle_type = SelectField(_l("Kind of vehicle"), choices=type_choices)
+    vehicle_type = SelectField(_l("Kind of vehicle"), choices=type_choices, validators=[required()])
     seats = CountField(
         _l("Licensed seats"),
         validators=[required()],
@@ -101,13 +101,13 @@ class RegisterForm(LicenceForm):
         validators=[optional()],
         description=_l("Leave it empty while the car has none."),
     )
-    company = SelectField(_l("Company"), choices=company_choices)
+    company = SelectField(_l("Company"), choices=company_choices, validators=[required()])
 
 
 class MoveForm(Guarded):
     """A vehicle handed over to another company."""
 
-    company = SelectField(_l("To company"), choices=company_choices)
+    company = SelectField(_l("To company"), choices=company_choices, validators=[required()])
     on = DayField(
         _l("On"), validators=[required()], description=_l("The first day the new company holds it.")
     )
