@@ -64,14 +64,16 @@ def load_demo(by: Actor, at: datetime, *, if_empty: bool = False) -> str:
             return _("The demo group is not loaded in production.")
         raise NotInProduction
     with everyone():
+        if is_loaded():
+            return _("The demo group is loaded already.") + "\n" + signins_text()
         if _others_are_here():
             if if_empty:
                 return _("There are data here already; the demo group is not loaded.")
             raise OthersAreHere
-        if is_loaded():
-            return _("The demo group is loaded already.") + "\n" + signins_text()
         _load(by, at)
-    return _("The demo group is loaded: generated data, marked as such.") + "\n" + signins_text()
+        return (
+            _("The demo group is loaded: generated data, marked as such.") + "\n" + signins_text()
+        )
 
 
 def is_loaded() -> bool:
@@ -100,7 +102,7 @@ def signins() -> list[tuple[str, str]]:
 
 def signins_text() -> str:
     """The demo's sign-ins and their password, a line each."""
-    lines = [f"  {person.email:<24} {person.name}" for person in CAST]
+    lines = [f"  {email:<24} {name}" for email, name in signins()]
     return "\n".join([*lines, "  " + _("Password of all: %(password)s", password=PASSWORD)])
 
 
