@@ -15,7 +15,17 @@ from fleet.reimbursement.rules import COLUMNS
 from fleet.reimbursement.service import check_sheet, record
 from fleet.reimbursement.tables import Claim
 from fleet.storage import Scope, db, limit_to
-from tests.reimbursement.records import AT, BY, INVOICE, asked, body, company, group, policy, vehicle
+from tests.reimbursement.records import (
+    AT,
+    BY,
+    INVOICE,
+    asked,
+    body,
+    company,
+    group,
+    policy,
+    vehicle,
+)
 
 OTHER = "26992000000123456788"
 
