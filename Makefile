@@ -63,7 +63,7 @@ messages: setup
 	  --no-location --sort-output --project=fleet \
 	  --copyright-holder='the fleet insurance contributors' -o fleet/translations/messages.pot .
 	for language in zh_Hans zh_Hant; do \
-	  $(BIN)/pybabel -q update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --init-missing \
+	  $(BIN)/pybabel -q update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --init-missing -w 100 \
 	    -i fleet/translations/messages.pot -d fleet/translations -l $$language; \
 	done
 
