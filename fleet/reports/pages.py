@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from http import HTTPStatus
 from itertools import islice
 from operator import itemgetter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from flask import Blueprint, current_app, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -106,7 +106,14 @@ def export_history() -> ResponseReturnValue:
         *(_("Entry"), _("When"), _("Who"), _("What"), _("About")),
         *(_("How"), _("Table"), _("Row"), _("Value"), _("From"), _("To")),
     )
-    return xlsx_response("history.xlsx", headings, islice(rows, MOST_ROWS))
+    return xlsx_response("history.xlsx", headings, _at_most(MOST_ROWS, rows))
+
+
+def _at_most(most: int, rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """Some rows; a last one says so where there are more."""
+    yield from islice(rows, most)
+    if next(rows, None) is not None:
+        yield (_("There is more. Narrow it by day and export it again."),)
 
 
 @pages.post("/history/verify")

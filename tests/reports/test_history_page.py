@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 import fleet
 from fleet.people.tables import Company
+from fleet.reports import pages
 from fleet.reports.verbs import VERBS
 from fleet.storage import Actor, act, db
 from fleet.web.access import AUDITOR, COMPANY_ADMIN, FINANCE, GROUP_ADMINISTRATOR
@@ -113,6 +114,17 @@ def test_the_sheet_has_a_row_for_each_value_and_no_formula(
     assert [row[3] for row in rows[1:]] == ["note", "note", "rename"]
     assert rows[1][8:] == ["file", "", "=1+1.xlsx"]
     assert rows[3][8:] == ["name", "Company N1", "New & <b>bold</b>"]
+
+
+def test_a_sheet_that_is_cut_off_says_so(
+    there: Session, client: PageClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "MOST_ROWS", 2)
+    sign_in(client, (AUDITOR, None))
+    answer = client.get("/history/export")
+    rows = CalamineWorkbook.from_filelike(io.BytesIO(answer.data)).get_sheet_by_index(0).to_python()
+    assert len(rows) == 4
+    assert rows[3][0].startswith("There is more.")
 
 
 @pytest.mark.parametrize("address", ["/history", "/history/export"])

@@ -114,10 +114,32 @@ def test_a_group_without_companies_is_told_what_to_do(session: Session, client: 
     assert "No companies yet" in words(client.get("/"))
 
 
-def test_a_number_leads_to_what_it_counts(there: Session, client: PageClient) -> None:
-    sign_in(client, (AUDITOR, None))
-    for link in soup(client.get("/")).select("main a.count, main a.figure"):
-        assert client.get(str(link["href"])).status_code == 200
+@pytest.mark.parametrize(
+    ("roles", "least"),
+    [
+        ([(AUDITOR, None)], 21),
+        ([(INSURANCE_DESK, "N")], 9),
+        ([(COMPANY_ADMIN, "N1")], 3),
+        ([(FINANCE, None)], 2),
+    ],
+)
+def test_a_number_leads_to_a_list_of_as_many(
+    there: Session, client: PageClient, roles: list[tuple[str, str | None]], least: int
+) -> None:
+    sign_in(client, *roles)
+    followed = 0
+    for link in soup(client.get("/")).select("a.count, a.figure"):
+        number = link.get_text(" ", strip=True).split()[0]
+        address = str(link["href"])
+        listed = client.get(address)
+        assert listed.status_code == 200, address
+        # What is barred soon leads to what will be barred then, with what is barred already.
+        if "on=" not in address and number.isdigit():
+            followed += 1
+            pages = soup(listed).select_one("nav.pages p")
+            assert pages is not None, address
+            assert pages.get_text(strip=True).endswith(f"of {number}"), address
+    assert followed >= least
 
 
 def test_who_is_not_signed_in_is_asked_to(client: PageClient) -> None:
