@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, select
+from sqlalchemy import Row, Select, bindparam, select
 
 from fleet.insurers.tables import INSURER, Insurer
 from fleet.policies.tables import CoverLine, Policy
@@ -61,10 +61,10 @@ def _ordered(wanted: set[int] | None) -> Iterator[int]:
 
 
 def _batch(ids: Sequence[int]) -> Iterator[VehicleFacts]:
-    vehicles = {row.id: row for row in _rows(_VEHICLES, _vehicles.id, ids)}
-    lay_ups = _grouped(_rows(_LAY_UPS, _lay_ups.vehicle_id, ids), "vehicle_id")
-    lines = _grouped(_rows(_LINES, _policies.vehicle_id, ids), "policy_id")
-    policies = _grouped(_rows(_POLICIES, _policies.vehicle_id, ids), "vehicle_id")
+    vehicles = {row.id: row for row in _rows(_VEHICLES, ids)}
+    lay_ups = _grouped(_rows(_LAY_UPS, ids), "vehicle_id")
+    lines = _grouped(_rows(_LINES, ids), "policy_id")
+    policies = _grouped(_rows(_POLICIES, ids), "vehicle_id")
     for vehicle_id in ids:
         yield VehicleFacts(
             vehicle_id,
@@ -73,6 +73,7 @@ def _batch(ids: Sequence[int]) -> Iterator[VehicleFacts]:
         )
 
 
+_IDS = bindparam("ids", expanding=True)  # built once: building costs as much as running
 _VEHICLES = select(
     _vehicles.id,
     _vehicles.vin,
@@ -80,8 +81,10 @@ _VEHICLES = select(
     _vehicles.energy,
     _vehicles.in_service_since,
     _vehicles.in_service_until,
+).where(_vehicles.id.in_(_IDS))
+_LAY_UPS = select(_lay_ups.vehicle_id, _lay_ups.since, _lay_ups.until).where(
+    _lay_ups.vehicle_id.in_(_IDS)
 )
-_LAY_UPS = select(_lay_ups.vehicle_id, _lay_ups.since, _lay_ups.until)
 _POLICIES = select(
     _policies.id,
     _policies.vehicle_id,
@@ -99,6 +102,7 @@ _POLICIES = select(
     _policies.absolute_deductible_amount,
     _policies.repair_restricted,
 ).join_from(Policy.__table__, Insurer.__table__, _insurers.id == _policies.insurer_id)
+_POLICIES = _POLICIES.where(_policies.vehicle_id.in_(_IDS))
 _LINES = select(
     _lines.policy_id,
     _lines.cover,
@@ -108,12 +112,11 @@ _LINES = select(
     _lines.since,
     _lines.until,
 ).join_from(CoverLine.__table__, Policy.__table__, _policies.id == _lines.policy_id)
+_LINES = _LINES.where(_policies.vehicle_id.in_(_IDS))
 
 
-def _rows(
-    statement: Select[Any], column: ColumnElement[int], ids: Sequence[int]
-) -> Sequence[Row[Any]]:
-    return db.session.execute(statement.where(column.in_(ids))).all()
+def _rows(statement: Select[Any], ids: Sequence[int]) -> Sequence[Row[Any]]:
+    return db.session.connection().execute(statement, {"ids": ids}).all()
 
 
 def _grouped(rows: Iterable[Row[Any]], key: str) -> dict[int, list[Row[Any]]]:
