@@ -136,13 +136,14 @@ def endorse(number: str, endorsing: Endorsing, *, version: int, by: Actor, at: d
     """Record an endorsement: end some lines and add others from an instant on."""
     if not endorsing.added and not endorsing.ended:
         raise refusals.NothingEndorsed
+    _complete(endorsing.added)
     moment = endorsing.effective_at
     with act("endorse_policy", by=by, at=at, subject=number):
         policy = _locked(number, version)
         if not policy.begins <= moment < policy.covers_until:
             raise refusals.OutsidePolicy
         for line in _chosen(policy, endorsing.ended):
-            _end(line, moment)
+            _end(line, policy.begins, moment)
         for added in endorsing.added:
             policy.lines.append(CoverLine(**{**asdict(added), "since": moment}))
         policy.endorsements.append(
@@ -153,7 +154,7 @@ def endorse(number: str, endorsing: Endorsing, *, version: int, by: Actor, at: d
                 recorded_at=at,
             )
         )
-        _check_lines([_as_details(line) for line in policy.lines], policy.begins, policy.ends)
+        _not_twice(_runs(policy.lines, policy.begins, policy.ends))
         _touch(policy)
     return policy
 
@@ -218,14 +219,26 @@ def _check(details: PolicyDetails, lines: Sequence[LineDetails]) -> None:
 
 
 def _check_lines(lines: Sequence[LineDetails], begins: datetime, ends: datetime) -> None:
+    _complete(lines)
+    runs = _runs(lines, begins, ends)
+    if cover := outside(runs, Period(begins, ends)):
+        raise refusals.LineOutsidePolicy(cover)
+    _not_twice(runs)
+
+
+def _complete(lines: Sequence[LineDetails]) -> None:
     for line in lines:
         if line.cover in COVERS_WITH_SUM and line.sum_insured is None:
             raise refusals.LineIncomplete(line.cover, seats=False)
         if line.cover == PASSENGERS and line.seats is None:
             raise refusals.LineIncomplete(line.cover, seats=True)
-    runs = [Run(one.cover, Period(one.since or begins, one.until or ends)) for one in lines]
-    if cover := outside(runs, Period(begins, ends)):
-        raise refusals.LineOutsidePolicy(cover)
+
+
+def _runs(lines: Iterable[LineDetails | CoverLine], begins: datetime, ends: datetime) -> list[Run]:
+    return [Run(one.cover, Period(one.since or begins, one.until or ends)) for one in lines]
+
+
+def _not_twice(runs: Iterable[Run]) -> None:
     if cover := covered_twice(runs):
         raise refusals.CoverTwice(cover)
 
@@ -237,8 +250,8 @@ def _chosen(policy: Policy, ids: Iterable[int]) -> list[CoverLine]:
     return [lines[one] for one in ids]
 
 
-def _end(line: CoverLine, moment: datetime) -> None:
-    begun = line.since is None or line.since < moment
+def _end(line: CoverLine, begins: datetime, moment: datetime) -> None:
+    begun = (line.since or begins) < moment
     if not begun or (line.until is not None and line.until <= moment):
         raise refusals.LineNotRunning(line.cover)
     line.until = moment
