@@ -256,7 +256,7 @@ def edit_form(policy: Policy) -> EditForm:
 
 def seen(form: Any) -> int:
     """The version that was seen; 0, which none is, where the field was tampered with."""
-    text = form.version.data or ""
+    text = str(form.version.data or "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0  # noqa: PLR2004 - an integer of the database
 
 

@@ -49,7 +49,7 @@ class Guarded(Form):
     @property
     def seen(self) -> int:
         """The version that was seen; 0, which none is, where the field was tampered with."""
-        text = self.version.data or ""
+        text = str(self.version.data or "")
         return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0  # noqa: PLR2004 - an integer of the database
 
 

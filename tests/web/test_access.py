@@ -1,0 +1,268 @@
+"""Who may call what: every address, every method, everybody of the cast, on real rows."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from io import BytesIO
+from zipfile import ZipFile
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+from werkzeug.test import TestResponse
+
+from fleet.storage import db
+from fleet.storage.history import HistoryEntry
+from tests import cast
+from tests.cast import World
+
+pytestmark = pytest.mark.one_engine
+
+# company admin, desk, finance, administrator, auditor; "*" is anybody, signed in or not.
+LETTERS = {"company": "C", "desk": "D", "finance": "F", "administrator": "G", "auditor": "A"}
+MATRIX = """
+GET api-docs.openapi_json *
+GET api_policies.standing CDFGA
+GET api_policies.summary CDFGA
+GET api_policies.timeline CDFGA
+GET api_policies.vehicle CDFGA
+GET api_policies.vehicles CDFGA
+POST api_reimbursement.check_claim CDFGA
+GET api_reimbursement.list_claims CDFGA
+POST api_reimbursement.mark_paid F
+GET api_reimbursement.read_claim CDFGA
+POST api_reimbursement.record_claim F
+GET api_renewals.renewals CDFGA
+GET api_workbook.import_told DG
+POST api_workbook.start_import DG
+GET insurers.designate DG
+POST insurers.designate DG
+GET insurers.edit DG
+POST insurers.edit DG
+GET insurers.end_designation DG
+POST insurers.end_designation DG
+GET insurers.index CDFGA
+GET insurers.register DG
+POST insurers.register DG
+GET people.account CDFGA
+POST people.activate G
+GET people.companies G
+POST people.create_token CDFGA
+POST people.deactivate G
+GET people.edit G
+POST people.edit G
+GET people.edit_company G
+POST people.edit_company G
+GET people.edit_region G
+POST people.edit_region G
+GET people.index G
+POST people.language *
+GET people.new G
+POST people.new G
+GET people.new_company G
+POST people.new_company G
+GET people.new_region G
+POST people.new_region G
+POST people.remove_second_factor G
+POST people.revoke_token CDFGA
+GET policies.cancel DG
+POST policies.cancel DG
+GET policies.edit DG
+POST policies.edit DG
+GET policies.endorse DG
+POST policies.endorse DG
+GET policies.export CDFGA
+GET policies.index CDFGA
+GET policies.record DG
+POST policies.record DG
+GET policies.show CDFGA
+POST reimbursement.again F
+GET reimbursement.check CDFGA
+POST reimbursement.check_claim CDFGA
+GET reimbursement.export CDFGA
+GET reimbursement.index CDFGA
+POST reimbursement.mark_paid F
+GET reimbursement.paper CDFGA
+POST reimbursement.record_claim F
+POST reimbursement.record_reversed F
+GET reimbursement.reversed_invoices F
+GET reimbursement.show CDFGA
+GET renewals.export CDFGA
+GET renewals.index CDFGA
+GET reports.export_history GA
+GET reports.history GA
+GET reports.home CDFGA
+GET reports.rulebook CDFGA
+POST reports.verify_history GA
+GET vehicles.add_type CDG
+POST vehicles.add_type CDG
+GET vehicles.edit CDG
+POST vehicles.edit CDG
+GET vehicles.export CDFGA
+GET vehicles.index CDFGA
+GET vehicles.lay_up CDG
+POST vehicles.lay_up CDG
+GET vehicles.leave CDG
+POST vehicles.leave CDG
+GET vehicles.move CDG
+POST vehicles.move CDG
+GET vehicles.plate CDG
+POST vehicles.plate CDG
+GET vehicles.register CDG
+POST vehicles.register CDG
+GET vehicles.return_to_service CDG
+POST vehicles.return_to_service CDG
+GET vehicles.show CDFGA
+GET vehicles.types CDFGA
+POST workbook.confirm DG
+POST workbook.drop DG
+GET workbook.help_page DG
+GET workbook.index DG
+POST workbook.index DG
+GET workbook.report DG
+GET workbook.show DG
+GET workbook.template DG
+"""
+OTHERS = {"static", "bootstrap.static"}  # files; Flask-Security guards its own pages
+# A row of which company an address names: by the part of the address, or by the endpoint.
+NAMES = {"claim_id": "claim", "user_id": "user", "company_id": "company", "region_id": "region"}
+WHOLE_GROUP = "GA"
+FINE = {200, 201, 202, 302, 303, 400, 409, 415, 422}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One address and method, and who may."""
+
+    method: str
+    endpoint: str
+    who: str
+
+
+CELLS = [Cell(*line.split()) for line in MATRIX.strip().splitlines()]
+
+
+def calls(app: Flask) -> set[tuple[str, str]]:
+    return {
+        (method, rule.endpoint)
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if rule.endpoint not in OTHERS and not rule.endpoint.startswith("security.")
+    }
+
+
+def test_every_call_has_its_line(app: Flask) -> None:
+    told = [(cell.method, cell.endpoint) for cell in CELLS]
+    assert len(told) == len(set(told))
+    assert set(told) == calls(app)
+
+
+def address(app: Flask, cell: Cell, rows: cast.Rows) -> str:
+    """The address of a call on a company's rows."""
+    rule = next(r for r in app.url_map.iter_rules(cell.endpoint) if cell.method in r.methods)
+    values = {name: value(name, cell.endpoint, rows) for name in rule.arguments}
+    with app.test_request_context():
+        from flask import url_for
+
+        return url_for(cell.endpoint, **values)
+
+
+def value(name: str, endpoint: str, rows: cast.Rows) -> str | int:
+    room = endpoint.partition(".")[0]
+    if name in NAMES:
+        return rows.ids[NAMES[name]]
+    if name == "number" and room == "policies":
+        return rows.number
+    if name == "number":
+        return rows.ids["designation" if room == "insurers" else "upload"]
+    return {"vin": rows.vin, "code": "INS-A", "token_id": 1}[name]
+
+
+@pytest.fixture
+def world(app: Flask) -> World:
+    with app.app_context():
+        return cast.move_in()
+
+
+def send(app: Flask, who: str | None, cell: Cell, rows: cast.Rows) -> TestResponse:
+    client = app.test_client()
+    headers = {}
+    if who and "/api/" not in address(app, cell, rows):
+        cast.sign_in(client, who)
+    elif who:
+        headers = cast.token(app, who)
+    return client.open(address(app, cell, rows), method=cell.method, headers=headers)
+
+
+def text(answer: TestResponse) -> str:
+    """All that an answer tells, the cells of a sheet included."""
+    body = answer.get_data()
+    if body.startswith(b"PK"):
+        with ZipFile(BytesIO(body)) as sheet:
+            body = b"".join(sheet.read(name) for name in sheet.namelist())
+    return body.decode(errors="replace")
+
+
+def entries(app: Flask) -> int:
+    with app.app_context():
+        return db.session.scalar(select(func.count()).where(HistoryEntry.verb != "create_token"))
+
+
+def is_row(app: Flask, cell: Cell) -> bool:
+    """Whether a call is about one company's row, which others must not know of."""
+    scoped = re.compile(r"<(vin|[^<>]*:claim_id|path:number|string:vin)>")
+    return any(scoped.search(rule.rule) for rule in app.url_map.iter_rules(cell.endpoint))
+
+
+@pytest.mark.parametrize("who", [*LETTERS, "stranger", None])
+def test_everybody_gets_the_answer_of_the_table(app: Flask, world: World, who: str | None) -> None:
+    wrong = []
+    for cell in CELLS:
+        answer = send(app, who, cell, world.own)
+        may = cell.who == "*" or (who is not None and LETTERS.get(who, "-") in cell.who)
+        if may:
+            absent = is_upload(cell) or cell.endpoint == "people.revoke_token"
+            good = answer.status_code in (FINE | {404} if absent else FINE)
+            good = good and not leads_to_sign_in(answer)
+        elif who is None:
+            good = answer.status_code == 401 or leads_to_sign_in(answer)
+        else:
+            good = answer.status_code == 403 and world.own.vin not in text(answer)
+        if not good:
+            wrong.append((cell.method, cell.endpoint, answer.status_code))
+    assert not wrong
+
+
+def is_upload(cell: Cell) -> bool:
+    """An upload is its maker's alone; nobody of the cast made any."""
+    return cell.endpoint.startswith(("workbook.", "api_workbook."))
+
+
+def leads_to_sign_in(answer: TestResponse) -> bool:
+    return "/login" in answer.headers.get("Location", "")
+
+
+@pytest.mark.parametrize("who", [name for name, one in LETTERS.items() if one not in WHOLE_GROUP])
+def test_another_companys_row_is_not_there(app: Flask, world: World, who: str) -> None:
+    wrong = []
+    before = entries(app)
+    for cell in CELLS:
+        if LETTERS[who] not in cell.who or not is_row(app, cell):
+            continue
+        answer = send(app, who, cell, world.foreign)
+        if answer.status_code != 404 or "Company BBB" in text(answer):
+            wrong.append((cell.method, cell.endpoint, answer.status_code))
+    assert not wrong
+    assert entries(app) == before
+
+
+@pytest.mark.parametrize("who", [name for name, one in LETTERS.items() if one not in WHOLE_GROUP])
+def test_no_list_shows_another_companys_row(app: Flask, world: World, who: str) -> None:
+    foreign = (world.foreign.vin, world.foreign.plate, world.foreign.number, "Company BBB")
+    wrong = []
+    for cell in CELLS:
+        if cell.method == "GET" and LETTERS[who] in cell.who and not is_upload(cell):
+            told = text(send(app, who, cell, world.own))
+            wrong += [(cell.endpoint, name) for name in foreign if name in told]
+    assert not wrong
