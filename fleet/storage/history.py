@@ -13,7 +13,18 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from flask import current_app
-from sqlalchemy import BigInteger, Integer, String, Text, Update, event, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    String,
+    Text,
+    Update,
+    event,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.orm import Mapped, QueryableAttribute, Session, mapped_column
 
 from fleet.storage.database import Base, db
@@ -154,19 +165,30 @@ def write_head(head: Head) -> None:
 
 
 def verify() -> Broken | None:
-    """Check the whole chain and its head; answers the first broken place or None."""
-    head = db.session.execute(_HEAD).one_or_none()
-    chain = head.chain if head else ""
-    last, previous, heads = 0, chain, _noted_heads(chain)
-    for row in _entries():
+    """Check the whole chain and its head; answers the first broken place or None.
+
+    Others may write meanwhile: the heads noted outside are read before the database's head, and
+    of the entries only those up to it, so that a verb under way is not taken for a fault.
+    """
+    noted = _noted_lines()
+    head = db.session.execute(_HEAD).one_or_none() or Head("", 0, "")
+    heads = {int(seq): digest for chain, seq, digest in noted if chain == head.chain}
+    last, previous = 0, head.chain
+    for row in _entries(head.seq):
         found = _fault(row, last, previous, heads)
         if found:
             return Broken(row["seq"], found)
         last, previous = row["seq"], row["digest"]
-    kept = (head.seq, head.digest) if head else (0, "")
-    if kept != (last, previous) or max(heads, default=0) > last:
+    if (head.seq, head.digest) != (last, previous if last else "") or max(heads, default=0) > last:
         return Broken(last + 1, "entries missing at the end")
-    return None
+    return _beyond_the_head()
+
+
+def _beyond_the_head() -> Broken | None:
+    """An entry after the head, which no verb of ours writes; one statement sees one moment."""
+    head = select(func.coalesce(func.max(HistoryHead.seq), 0)).scalar_subquery()
+    first = db.session.scalar(select(func.min(HistoryEntry.seq)).where(HistoryEntry.seq > head))
+    return Broken(first, "an entry that the head does not know") if first else None
 
 
 def _fault(row: dict[str, Any], last: int, previous: str, heads: dict[int, str]) -> str | None:
@@ -182,17 +204,18 @@ def _fault(row: dict[str, Any], last: int, previous: str, heads: dict[int, str])
     return None
 
 
-def _entries() -> Iterator[dict[str, Any]]:
+def _entries(until: int) -> Iterator[dict[str, Any]]:
     columns = HistoryEntry.__table__.c
     rows = db.session.execute(
-        select(*columns).order_by(columns.seq).execution_options(yield_per=1000)
+        select(*columns)
+        .where(columns.seq <= until)
+        .order_by(columns.seq)
+        .execution_options(yield_per=1000)
     )
     return (dict(row._mapping) for row in rows)  # noqa: SLF001 - the documented row view
 
 
-def _noted_heads(chain: str) -> dict[int, str]:
+def _noted_lines() -> list[list[str]]:
     path: Path = current_app.extensions["fleet_settings"].head_file
-    if not path.exists():
-        return {}
-    lines = (line.split() for line in path.read_text(encoding="ascii").splitlines())
-    return {int(parts[1]): parts[2] for parts in lines if parts and parts[0] == chain}
+    lines = path.read_text(encoding="ascii").splitlines() if path.exists() else []
+    return [parts for line in lines if len(parts := line.split()) == 3]  # noqa: PLR2004

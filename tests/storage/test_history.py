@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextvars import Context
 from datetime import UTC, datetime
+from threading import Event, Thread
 
 import pytest
+from flask import current_app
 from sqlalchemy import delete, insert, select, text, update
 
 from fleet.people.tables import Region, User
@@ -138,3 +141,24 @@ def test_secrets_do_not_reach_the_history(app):
         assert "a@example.org" in changes
         assert "pw-hash" not in changes
         assert "unique" not in changes
+
+
+def test_verifying_while_others_write_finds_nothing_broken(chain):
+    """The head read after the entries once made every verb under way look like a fault."""
+    app, found, stop = current_app._get_current_object(), [], Event()
+
+    def write() -> None:
+        with app.app_context(), everyone():
+            while not stop.is_set():
+                rename(f"name {len(found)}")
+
+    writer = Thread(target=Context().run, args=(write,))
+    writer.start()
+    try:
+        for _ in range(30):
+            found.append(verify())
+            db.session.rollback()
+    finally:
+        stop.set()
+        writer.join()
+    assert found == [None] * 30
