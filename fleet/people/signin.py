@@ -24,7 +24,7 @@ from flask_security import (
     tf_disabled,
     tf_profile_changed,
 )
-from sqlalchemy import select
+from sqlalchemy import Row, Select, bindparam, select
 
 from fleet.people.limits import count_try, digest
 from fleet.people.mail import Mail
@@ -35,7 +35,7 @@ from fleet.web import clock
 from fleet.web.access import Caller, Granted, init_access
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 
 class SignInForm(LoginForm):
@@ -211,23 +211,56 @@ def _by_token(header: str) -> Caller | None:
     kind, _, token = header.partition(" ")
     if kind.lower() != "bearer" or not token:
         return None
-    found = db.session.scalar(
-        select(User)
-        .join(ApiToken, ApiToken.user_id == User.id)
-        .where(ApiToken.digest == digest(token.strip()), ApiToken.revoked_at.is_(None), User.active)
+    rows = db.session.connection().execute(_OF_TOKEN, {"digest": digest(token.strip())}).all()
+    if not rows:
+        return None
+    held = [_Held(*row[4:]) for row in rows if row.role]
+    return _caller(rows[0], held)
+
+
+def _of_token() -> Select[Any]:
+    """A token's user and grants as plain rows: as entities they cost a third of an API call."""
+    user, grant = User.__table__.c, Grant.__table__.c
+    token, role = ApiToken.__table__.c, Role.__table__.c
+    return (
+        select(
+            *(user.id, user.name, user.email, user.language),
+            *(role.name.label("role"), grant.company_id, grant.region_id),
+        )
+        .join_from(ApiToken.__table__, User.__table__, user.id == token.user_id)
+        .outerjoin(Grant.__table__, grant.user_id == user.id)
+        .outerjoin(Role.__table__, role.id == grant.role_id)
+        .where(token.digest == bindparam("digest"), token.revoked_at.is_(None), user.active)
+        .order_by(grant.id)
     )
-    return caller_of(found) if found else None
+
+
+_OF_TOKEN = _of_token()
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A role and where it was granted."""
+
+    role: str
+    company_id: int | None
+    region_id: int | None
 
 
 def caller_of(user: User) -> Caller:
     """A user as pages and the API know them, with the companies of each grant."""
-    places = _places(user.grants)
+    held = [_Held(one.role.name, one.company_id, one.region_id) for one in user.grants]
+    return _caller(user, held)
+
+
+def _caller(user: User | Row[Any], held: Sequence[_Held]) -> Caller:
+    places = _places(held)
     return Caller(
         id=user.id,
         name=user.name,
         email=user.email,
         language=user.language,
-        granted=tuple(_granted(grant, places) for grant in user.grants),
+        granted=tuple(_granted(one, places) for one in held),
     )
 
 
@@ -239,18 +272,18 @@ class _Place:
     companies: frozenset[int]
 
 
-def _granted(grant: Grant, places: dict[tuple[str, int], _Place]) -> Granted:
+def _granted(grant: _Held, places: dict[tuple[str, int], _Place]) -> Granted:
     if grant.company_id:
         place = places["company", grant.company_id]
-        return Granted(grant.role.name, Scope(place.companies), where=place.name)
+        return Granted(grant.role, Scope(place.companies), where=place.name)
     if grant.region_id:
         place = places["region", grant.region_id]
         regions = frozenset({grant.region_id})
-        return Granted(grant.role.name, Scope(place.companies), regions, place.name)
-    return Granted(grant.role.name, Scope(everything=True))
+        return Granted(grant.role, Scope(place.companies), regions, place.name)
+    return Granted(grant.role, Scope(everything=True))
 
 
-def _places(grants: Iterable[Grant]) -> dict[tuple[str, int], _Place]:
+def _places(grants: Iterable[_Held]) -> dict[tuple[str, int], _Place]:
     """The places of grants, read past the scope that they are about to make."""
     company, region = Company.__table__.c, Region.__table__.c
     companies = {grant.company_id for grant in grants if grant.company_id}
