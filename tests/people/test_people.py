@@ -22,10 +22,9 @@ def test_a_user_is_let_in_with_roles_each_once(session: Session) -> None:
     with everyone():
         cast.move_in("company")
         user = cast.let_in("ada", Given(FINANCE, "A"), Given(FINANCE, "A"), Given(FINANCE))
-        assert [service.given_of(one) for one in user.grants] == [
-            Given(FINANCE, "A"),
-            Given(FINANCE),
-        ]
+        given = [service.given_of(one) for one in user.grants]
+    assert len(given) == 2
+    assert set(given) == {Given(FINANCE, "A"), Given(FINANCE)}
 
 
 def test_an_address_is_taken_once(session: Session) -> None:
