@@ -59,7 +59,7 @@ def _column(sheet: Any, place: int, column: Column, formats: dict[str, Any]) -> 
 def told(column: Column) -> str:
     """What a column asks, in one line."""
     parts = [str(column.help) if column.help else "", ", ".join(column.choices)]
-    return ": ".join(part for part in parts if part)
+    return _(": ").join(part for part in parts if part)
 
 
 def _help_sheet(book: Any, formats: dict[str, Any]) -> None:

@@ -55,7 +55,7 @@ class Wrong(ValueError):
 _ERRORS = frozenset(
     {"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"}
 )
-_EXPONENT = re.compile(r"[0-9](?:\.[0-9]+)?E\+?[0-9]{2,}", re.IGNORECASE)
+_EXPONENT = re.compile(r"[0-9](?:\.[0-9]+)?E\+[0-9]{2,3}|[0-9]\.[0-9]+E[0-9]{1,3}", re.IGNORECASE)
 _FILLED = re.compile("#{3,}")
 
 
