@@ -31,14 +31,14 @@ def _person(mailbox: str, name: str, *grants: Given) -> DemoPerson:
 
 
 CAST = (
-    _person("admin", "演示集团管理员 Demo Administrator", Given(GROUP_ADMINISTRATOR)),
-    _person("desk", "演示片区专员 Demo Desk", Given(INSURANCE_DESK, region="DEMO-N")),
-    _person("company", "演示公司管理员 Demo Company", Given(COMPANY_ADMIN, company="DEMO-01")),
-    _person("finance", "演示财务 Demo Finance", Given(FINANCE)),
-    _person("auditor", "演示审计 Demo Auditor", Given(AUDITOR)),
+    _person("admin", "演示集团管理员", Given(GROUP_ADMINISTRATOR)),
+    _person("desk", "演示片区专员", Given(INSURANCE_DESK, region="DEMO-N")),
+    _person("company", "演示公司管理员", Given(COMPANY_ADMIN, company="DEMO-01")),
+    _person("finance", "演示财务", Given(FINANCE)),
+    _person("auditor", "演示审计", Given(AUDITOR)),
     _person(
         "several",
-        "演示兼任 Demo Several",
+        "演示兼任",
         Given(COMPANY_ADMIN, company="DEMO-05"),
         Given(COMPANY_ADMIN, company="DEMO-09"),
         Given(FINANCE, company="DEMO-05"),

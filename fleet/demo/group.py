@@ -10,24 +10,24 @@ from stdnum.cn import uscc
 MARK = "DEMO"
 
 REGIONS = {
-    "DEMO-N": "演示北方片区 Demo North",
-    "DEMO-E": "演示东部片区 Demo East",
-    "DEMO-S": "演示南方片区 Demo South",
-    "DEMO-W": "演示西部片区 Demo West",
+    "DEMO-N": "演示北方片区",
+    "DEMO-E": "演示东部片区",
+    "DEMO-S": "演示南方片区",
+    "DEMO-W": "演示西部片区",
 }
 _HOMES = "NNNNEEEESSSSWWW"
 _TRADES = ("汽车销售", "汽车服务", "物流", "租赁", "客运")
 
 INSURERS = {
-    "DEMO-A": "演示财险甲 Demo Insurer A",
-    "DEMO-B": "演示财险乙 Demo Insurer B",
-    "DEMO-C": "演示财险丙 Demo Insurer C",
-    "DEMO-D": "演示财险丁 Demo Insurer D",
-    "DEMO-X": "演示财险戊 Demo Insurer X",
+    "DEMO-A": "演示财险甲",
+    "DEMO-B": "演示财险乙",
+    "DEMO-C": "演示财险丙",
+    "DEMO-D": "演示财险丁",
+    "DEMO-X": "演示财险戊",
 }
 UNDESIGNATED = "DEMO-X"
 POOL = "DEMO-POOL"
-POOL_NAME = "演示车辆统筹 Demo Mutual Pool"
+POOL_NAME = "演示车辆统筹"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def _company(index: int, home: str) -> DemoCompany:
     body = f"91990000DEM0000{index:02d}"
     return DemoCompany(
         code=f"DEMO-{index:02d}",
-        name=f"演示{trade}公司{index:02d} Demo Company {index:02d}",
+        name=f"演示{trade}公司{index:02d}",
         region=f"DEMO-{home}",
         credit_code=body + uscc.calc_check_digit(body),
     )

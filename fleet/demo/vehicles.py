@@ -21,7 +21,7 @@ SEATS = {
     "shuttle": 19,
 }
 _ENERGIES = ("petrol",) * 6 + ("electric", "electric", "plug_in_hybrid", "diesel")
-_BRANDS = ("演示一号 Demo One", "演示二号 Demo Two", "演示三号 Demo Three", "演示四号 Demo Four")
+_BRANDS = ("演示一号", "演示二号", "演示三号", "演示四号")
 _SHARE_RENEWED_EARLY = 0.4
 _SOON = 15
 _STORIES: list[Callable[[Maker], None]] = []
