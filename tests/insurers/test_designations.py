@@ -23,7 +23,7 @@ D1, D2, D3 = date(2024, 1, 1), date(2025, 1, 1), date(2026, 1, 1)
 
 @pytest.fixture
 def region(session) -> Region:
-    insurer()
+    service.register(InsurerDetails("DEMO-A", "Insurer A"), **WHO)
     return company("N1").region
 
 
