@@ -25,6 +25,12 @@ for (const button of document.querySelectorAll("[aria-controls][aria-expanded]")
   });
 }
 
+// A timeline wider than the screen shows the present first.
+for (const now of document.querySelectorAll(".timeline .now")) {
+  const box = now.closest(".scroll");
+  box.scrollLeft += now.getBoundingClientRect().left - box.getBoundingClientRect().left - box.clientWidth / 2;
+}
+
 // Copy what is shown once.
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.addEventListener("click", async () => {

@@ -16,7 +16,7 @@ from flask_babel.speaklater import LazyString
 
 from fleet.web import access, bar, clock, findings, words
 from fleet.web.access import May
-from fleet.words import plain_number
+from fleet.words import last_day, plain_number
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -28,6 +28,7 @@ def init_furniture(app: Flask) -> None:
         label=lambda code, vocabulary: words.label(vocabulary, code),
         day=day,
         instant=instant,
+        last_day=lambda ends: last_day(ends, clock.zone()).isoformat(),
         yuan=yuan,
         percent=percent,
         number=number,
