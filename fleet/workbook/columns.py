@@ -316,6 +316,49 @@ SHEETS = (
 FORMS: Mapping[str, SheetForm] = {form.code: form for form in SHEETS}
 HELP = _l("Help")
 
+# What the product's own pages call a column; a sheet copied from them comes in as well.
+ALSO: Mapping[str, Mapping[str, tuple[LazyString, ...]]] = {
+    "companies": {
+        "region_code": (_l("Region"),),
+        "credit_code": (_l("Unified social credit code"),),
+    },
+    "insurers": {"kind": (_l("What it is"),)},
+    "designations": {
+        "region_code": (_l("Region"),),
+        "insurer_code": (_l("Insurer"),),
+        "since": (_l("Designated from"),),
+        "until": (_l("Until before"), _l("First day no longer designated")),
+    },
+    "vehicles": {
+        "plate": (_l("Number plate"),),
+        "vehicle_type": (_l("Kind of vehicle"),),
+        "company_code": (_l("Company"),),
+        "seats": (_l("Licensed seats"),),
+        "in_service_since": (_l("In the fleet since"),),
+        "in_service_until": (_l("Left the fleet on"), _l("First day no longer in service")),
+    },
+    "policies": {
+        "kind": (_l("Kind of insurance"),),
+        "insurer_code": (_l("Insurer"),),
+        "begins": (_l("First day"),),
+        "ends": (_l("Last day"),),
+        "premium": (_l("Premium (yuan)"),),
+        "vehicle_tax": (_l("Vehicle and vessel tax"), _l("Vehicle and vessel tax (yuan)")),
+        "late_fee": (_l("Late fee of the tax (yuan)"),),
+        "tax_exempt": (_l("Tax exempt, paid elsewhere, or not due"),),
+        "absolute_deductible_rate": (_l("Absolute deductible in percent"),),
+        "absolute_deductible_amount": (_l("Absolute deductible (yuan)"),),
+        "approval_number": (_l("OA approval number"),),
+    },
+    "holdings": {"company_code": (_l("Company"),), "since": (_l("From"),)},
+    "lay_ups": {"since": (_l("From"),), "until": (_l("Until before"),)},
+    "covers": {
+        "sum_insured": (_l("Sum insured (yuan)"),),
+        "deductible_rate": (_l("Deductible in percent"),),
+        "premium": (_l("Premium (yuan)"),),
+    },
+}
+
 
 @cache
 def sheet_names() -> dict[str, str]:
@@ -337,9 +380,12 @@ def help_names() -> frozenset[str]:
 def headings(sheet: str) -> dict[str, str]:
     """Every heading a column of a sheet may bear, as a key, and the column's code."""
     names = {word_key(column.code): column.code for column in FORMS[sheet].columns}
-    for column in FORMS[sheet].columns:
-        for name in _in_every_language(column.label):
-            names.setdefault(word_key(name), column.code)
+    labels = [(column.code, column.label) for column in FORMS[sheet].columns]
+    # After every column's own label: a page's word for one may be another's label.
+    labels += [(code, label) for code, also in ALSO.get(sheet, {}).items() for label in also]
+    for code, label in labels:
+        for name in _in_every_language(label):
+            names.setdefault(word_key(name), code)
     return names
 
 
