@@ -85,7 +85,7 @@ def _vehicle_rows(found: Iterable[Any]) -> Iterator[list[Any]]:
                 *(vehicle.vin, vehicle.plate, vehicle.company.name, vehicle.company.region.name),
                 *(kinds.get(vehicle.vehicle_type), vehicle.seats, vehicle.brand_model),
                 label("standing", standing),
-                "; ".join(label("shortfall", code) for code in (codes or "").split()),
+                _("; ").join(label("shortfall", code) for code in (codes or "").split()),
                 _bounded(until),
                 *(expiry.get((vehicle.id, kind)) for kind in ("compulsory", "commercial")),
             ]

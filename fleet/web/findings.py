@@ -63,7 +63,7 @@ class Explained:
             parts.append(_("Found: %(found)s", found=self.found))
         if self.required:
             parts.append(_("Asked: %(required)s", required=self.required))
-        return ". ".join(parts) + "."
+        return _(". ").join(parts) + _(".")
 
 
 def explain(finding: Finding | Mapping[str, Any]) -> Explained:
@@ -99,7 +99,7 @@ def _found(finding: Finding) -> str | None:
     if code == "occupants_seats_below":
         return _seats(found)
     if code == "cover_short":
-        return "; ".join(label("shortfall", one) for one in found.split())
+        return _("; ").join(label("shortfall", one) for one in found.split())
     return _sum(finding, found)
 
 
