@@ -155,7 +155,8 @@ def vehicles(query: dict[str, Any]) -> dict[str, Any]:
     _in_scope(query)
     wanted = queries.Wanted(at=at, zone=clock.zone(), **query)
     asked = lists.Asked(queries.VEHICLE_SORTS, "vin", page=page, page_size=size)
-    found = lists.fetch(queries.vehicles(wanted), asked, scalars=False)
+    counted = queries.vehicle_count(wanted)
+    found = lists.fetch(queries.vehicles(wanted), asked, scalars=False, counted=counted)
     # A page beyond the last is empty here: a program that walks pages must come to an end.
     items = [_vehicle(row, at) for row in found.items] if found.page == page else []
     return {"items": items, "total": found.total, "page": page, "page_size": size}

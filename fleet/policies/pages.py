@@ -92,7 +92,9 @@ def _vehicle_rows(found: Iterable[Any]) -> Iterator[list[Any]]:
 
 
 def _vehicles(asked: lists.Asked) -> lists.Listing:
-    return lists.fetch(queries.vehicles(_wanted(asked)), asked, scalars=False)
+    wanted = _wanted(asked)
+    counted = queries.vehicle_count(wanted)
+    return lists.fetch(queries.vehicles(wanted), asked, scalars=False, counted=counted)
 
 
 def _wanted(asked: lists.Asked) -> queries.Wanted:

@@ -58,6 +58,17 @@ def vehicles(wanted: Wanted) -> Select[Any]:
     return found.where(*_vehicle_criteria(wanted))
 
 
+def vehicle_count(wanted: Wanted) -> Select[Any]:
+    """How many vehicles are asked for, counted without the joins that only fill columns."""
+    counted = select(func.count(Vehicle.id))
+    if wanted.company or wanted.region:
+        counted = counted.join(Vehicle.company).join(Company.region)
+    if wanted.standing:
+        steps = and_(CoverStep.vehicle_id == Vehicle.id, *_covers(wanted.at))
+        counted = counted.join(CoverStep, steps)
+    return counted.where(*_vehicle_criteria(wanted))
+
+
 VEHICLE_SORTS: Mapping[str, Any] = {
     "vin": Vehicle.vin,
     "plate": (Vehicle.plate, Vehicle.vin),
