@@ -97,7 +97,7 @@ def start_import(files: dict[str, Any], how: dict[str, Any]) -> dict[str, int]:
     return {"id": number}
 
 
-@calls.get("/imports/<int:number>")
+@calls.get("/imports/<int(max=2147483647):number>")
 @needs(May.IMPORT)
 @calls.response(HTTPStatus.OK, Told)
 def import_told(number: int) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def help_page() -> str:
     return render_template("workbook/help_page.html", sheets=SHEETS, told=told)
 
 
-@pages.get("/<int:number>")
+@pages.get("/<int(max=2147483647):number>")
 @needs(May.IMPORT)
 def show(number: int) -> str:
     """An upload's report: what would change, what is refused, what is worth a look."""
@@ -92,7 +92,7 @@ def show(number: int) -> str:
     )
 
 
-@pages.get("/<int:number>/report.xlsx")
+@pages.get("/<int(max=2147483647):number>/report.xlsx")
 @needs(May.IMPORT)
 def report(number: int) -> Response:
     """The report as filtered, as a sheet to work through."""
@@ -108,7 +108,7 @@ def report(number: int) -> Response:
     return xlsx_response(f"{_('import report')} {upload.id}.xlsx", headings, rows)
 
 
-@pages.post("/<int:number>/confirm")
+@pages.post("/<int(max=2147483647):number>/confirm")
 @needs(May.IMPORT)
 def confirm(number: int) -> Answer:
     """Import an upload, all of it or with the refused rows left out."""
@@ -123,7 +123,7 @@ def confirm(number: int) -> Answer:
     return redirect(url_for("workbook.show", number=number))
 
 
-@pages.post("/<int:number>/drop")
+@pages.post("/<int(max=2147483647):number>/drop")
 @needs(May.IMPORT)
 def drop(number: int) -> Answer:
     """Forget an upload; nothing of it was written."""

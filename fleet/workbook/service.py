@@ -149,7 +149,7 @@ def check_upload(
 
     Raises UnreadableFile, and keeps nothing then.
     """
-    digest = files.keep(stream, SUFFIX)
+    digest, name = files.keep(stream, SUFFIX), _tidy(name)
     try:
         report = import_path(files.path_of(digest, SUFFIX), by=by, at=at, dry_run=True, reach=reach)
     except UnreadableFile:
@@ -158,7 +158,7 @@ def check_upload(
     with act("check_workbook", by=by, at=at, subject=name):
         upload = Upload(
             user_id=user_id,
-            name=name[-NAME_LENGTH:],
+            name=name,
             digest=digest,
             state=CHECKED,
             uploaded_at=at,
@@ -166,6 +166,12 @@ def check_upload(
         )
         db.session.add(upload)
     return upload
+
+
+def _tidy(name: str) -> str:
+    """A file's name as people may read it: printable, and not longer than its column."""
+    shown = "".join(letter for letter in name if letter.isprintable()).strip()
+    return shown[-NAME_LENGTH:] or f"workbook{SUFFIX}"
 
 
 def confirm_upload(

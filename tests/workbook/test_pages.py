@@ -143,6 +143,22 @@ def test_refused_rows_are_shown_filtered_exported_and_left_out(
     assert session.scalar(select(func.count()).select_from(Vehicle)) == 1
 
 
+def test_no_number_is_too_large_to_be_unknown(
+    client: PageClient, sign_in: Callable[[str], None]
+) -> None:
+    for address in ("/imports/99999999999", "/api/v1/imports/99999999999", "/imports/7"):
+        assert client.get(address).status_code == 404
+
+
+def test_a_name_that_cannot_be_shown(
+    client: PageClient, session: Session, sign_in: Callable[[str], None], tmp_path: Path
+) -> None:
+    content = books.xlsx(tmp_path / "a.xlsx", fleet()).read_bytes()
+    for name in ("\x07\x1b.xlsx", "x" * 300 + ".xlsx"):
+        client.post("/imports", data={"file": FileStorage(io.BytesIO(content), name)})
+    assert sorted(map(len, session.scalars(select(Upload.name)))) == [5, 255]
+
+
 def test_an_upload_is_dropped(
     app: Flask, client: PageClient, session: Session, upload: Callable[..., Any]
 ) -> None:
