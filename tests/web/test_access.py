@@ -185,14 +185,20 @@ def world(app: Flask) -> World:
         return cast.move_in()
 
 
-def send(app: Flask, who: str | None, cell: Cell, rows: cast.Rows) -> TestResponse:
-    client = app.test_client()
-    headers = {}
-    if who and "/api/" not in address(app, cell, rows):
-        cast.sign_in(client, who)
-    elif who:
-        headers = cast.token(app, who)
-    return client.open(address(app, cell, rows), method=cell.method, headers=headers)
+class Person:
+    """Somebody of the cast, or nobody, signed in once and holding one token."""
+
+    def __init__(self, app: Flask, who: str | None) -> None:
+        self.app, self.client, self.headers = app, app.test_client(), {}
+        if who:
+            cast.sign_in(self.client, who)
+            self.headers = cast.token(app, who)
+
+    def send(self, cell: Cell, rows: cast.Rows) -> TestResponse:
+        """The answer to a call on a company's rows: pages by session, the API by token."""
+        path = address(self.app, cell, rows)
+        headers = self.headers if path.startswith("/api/") else {}
+        return self.client.open(path, method=cell.method, headers=headers)
 
 
 def text(answer: TestResponse) -> str:
@@ -218,8 +224,9 @@ def is_row(app: Flask, cell: Cell) -> bool:
 @pytest.mark.parametrize("who", [*LETTERS, "stranger", None])
 def test_everybody_gets_the_answer_of_the_table(app: Flask, world: World, who: str | None) -> None:
     wrong = []
+    person = Person(app, who)
     for cell in CELLS:
-        answer = send(app, who, cell, world.own)
+        answer = person.send(cell, world.own)
         may = cell.who == "*" or (who is not None and LETTERS.get(who, "-") in cell.who)
         if may:
             absent = is_upload(cell) or cell.endpoint == "people.revoke_token"
@@ -246,11 +253,12 @@ def leads_to_sign_in(answer: TestResponse) -> bool:
 @pytest.mark.parametrize("who", [name for name, one in LETTERS.items() if one not in WHOLE_GROUP])
 def test_another_companys_row_is_not_there(app: Flask, world: World, who: str) -> None:
     wrong = []
+    person = Person(app, who)
     before = entries(app)
     for cell in CELLS:
         if LETTERS[who] not in cell.who or not is_row(app, cell):
             continue
-        answer = send(app, who, cell, world.foreign)
+        answer = person.send(cell, world.foreign)
         if answer.status_code != 404 or "Company BBB" in text(answer):
             wrong.append((cell.method, cell.endpoint, answer.status_code))
     assert not wrong
@@ -261,8 +269,9 @@ def test_another_companys_row_is_not_there(app: Flask, world: World, who: str) -
 def test_no_list_shows_another_companys_row(app: Flask, world: World, who: str) -> None:
     foreign = (world.foreign.vin, world.foreign.plate, world.foreign.number, "Company BBB")
     wrong = []
+    person = Person(app, who)
     for cell in CELLS:
         if cell.method == "GET" and LETTERS[who] in cell.who and not is_upload(cell):
-            told = text(send(app, who, cell, world.own))
+            told = text(person.send(cell, world.own))
             wrong += [(cell.endpoint, name) for name in foreign if name in told]
     assert not wrong
