@@ -14,7 +14,8 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from fleet.reports import queries, rules
+from fleet.reports import queries
+from fleet.reports.names import in_words
 from fleet.reports.rules import Times
 from fleet.reports.verbs import words_of
 from fleet.storage import Scope
@@ -93,7 +94,7 @@ def history() -> str:
         listing=lists.fetch(found, asked, scalars=False),
         verbs=sorted(((verb, words_of(verb)) for verb in queries.verbs()), key=itemgetter(1)),
         words_of=words_of,
-        told=rules.told_of,
+        told=in_words,
     )
 
 

@@ -103,6 +103,11 @@ DECISION: Words = {
     "refused": _l("Refused"),
 }
 CLAIM_STATE: Words = {**DECISION, "paid": _l("Paid")}
+# Who acts without a sign-in; the history keeps these names as they stand.
+ACTOR: Words = {
+    "command line": _l("command line"),
+    "daily job": _l("daily job"),
+}
 TERMS: Words = {
     "2014": _l("2014 terms"),
     "2020": _l("2020 terms"),
@@ -167,6 +172,7 @@ VOCABULARIES: Mapping[str, Words] = {
     "renewal_why": RENEWAL_WHY,
     "decision": DECISION,
     "claim_state": CLAIM_STATE,
+    "actor": ACTOR,
     "terms": TERMS,
     "shortfall": SHORTFALL,
     "reason": REASON,

@@ -74,7 +74,7 @@ def test_a_change_reads_from_what_to_what(there: Session, client: PageClient) ->
     page = soup(answer)
     assert page.find("del").get_text() == "Company N1"  # type: ignore[union-attr]
     assert page.find("ins").get_text() == "New & <b>bold</b>"  # type: ignore[union-attr]
-    assert "name:" in words(answer)
+    assert "Name:" in words(answer)
 
 
 def test_the_chain_that_holds_is_said_to_hold(there: Session, client: PageClient) -> None:

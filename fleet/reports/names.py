@@ -1,0 +1,135 @@
+"""What the tables and values of the history are called on its page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from flask_babel import lazy_gettext as _l
+from flask_babel.speaklater import LazyString
+
+from fleet.reports.rules import Change, told_of
+
+TABLES: Mapping[str, LazyString] = {
+    "api_tokens": _l("token"),
+    "claims": _l("claim"),
+    "companies": _l("company"),
+    "cover_lines": _l("cover line"),
+    "cover_steps": _l("timelines"),
+    "decisions": _l("decision"),
+    "designations": _l("designation"),
+    "endorsements": _l("endorsement"),
+    "grants": _l("role given"),
+    "holdings": _l("holding"),
+    "insurers": _l("insurer"),
+    "lay_ups": _l("lay-up"),
+    "policies": _l("policy"),
+    "regions": _l("region"),
+    "renewals": _l("renewals"),
+    "reversed_invoices": _l("reversed invoice"),
+    "uploads": _l("upload"),
+    "users": _l("user"),
+    "vehicle_plates": _l("number plate"),
+    "vehicle_types": _l("kind of vehicle"),
+    "vehicles": _l("vehicle"),
+}
+VALUES: Mapping[str, LazyString] = {
+    "absolute_deductible_amount": _l("Absolute deductible amount"),
+    "absolute_deductible_rate": _l("Absolute deductible rate"),
+    "active": _l("May sign in"),
+    "amount": _l("Amount claimed"),
+    "approval_number": _l("Approval number"),
+    "begins": _l("Begins"),
+    "brand_model": _l("Brand and model"),
+    "buyer_credit_code": _l("Buyer's credit code"),
+    "cancelled_at": _l("Cancelled at"),
+    "claim_id": _l("Claim"),
+    "closed": _l("Closed"),
+    "closed_on": _l("Closed on"),
+    "code": _l("Code"),
+    "company_id": _l("Company"),
+    "cover": _l("Cover"),
+    "covers_until": _l("Covers until"),
+    "created_at": _l("Made"),
+    "credit_code": _l("Credit code"),
+    "decided_at": _l("Decided at"),
+    "decided_by": _l("Decided by"),
+    "decision": _l("Decision"),
+    "deductible_rate": _l("Deductible rate"),
+    "digest": _l("Digest"),
+    "effective_at": _l("Takes effect"),
+    "email": _l("E-mail address"),
+    "ends": _l("Ends"),
+    "energy": _l("Energy"),
+    "engine_number": _l("Engine number"),
+    "expiry_day": _l("Expiry day"),
+    "facts_digest": _l("Digest of the facts"),
+    "first_registered": _l("First registered"),
+    "hotline": _l("Hotline"),
+    "id": _l("Number"),
+    "in_service_since": _l("In service since"),
+    "in_service_until": _l("In service until"),
+    "insurer": _l("Insurer"),
+    "insurer_id": _l("Insurer"),
+    "invoice_code": _l("Invoice code"),
+    "invoice_date": _l("Invoice date"),
+    "invoice_key": _l("Invoice"),
+    "invoice_number": _l("Invoice number"),
+    "invoice_total": _l("Invoice total"),
+    "kind": _l("Kind"),
+    "language": _l("Language"),
+    "late_fee": _l("Late fee"),
+    "left_out": _l("Rows left out"),
+    "name": _l("Name"),
+    "number": _l("Endorsement number"),
+    "opened": _l("Opened"),
+    "opened_on": _l("Opened on"),
+    "opens_on": _l("Opens on"),
+    "paid_at": _l("Paid at"),
+    "paid_by": _l("Paid by"),
+    "plate": _l("Plate"),
+    "policy_id": _l("Policy"),
+    "policy_number": _l("Policy number"),
+    "premium": _l("Premium"),
+    "reason": _l("Reason"),
+    "reasons": _l("Reasons"),
+    "recorded_at": _l("Recorded"),
+    "recorded_by": _l("Recorded by"),
+    "region_id": _l("Region"),
+    "repair_restricted": _l("Repair restricted"),
+    "revoked_at": _l("Revoked at"),
+    "role_id": _l("Role"),
+    "rulebook_since": _l("Rulebook"),
+    "seats": _l("Seats"),
+    "sheets": _l("Rows by sheet"),
+    "signed_on": _l("Signed on"),
+    "since": _l("Since"),
+    "state": _l("State"),
+    "steps": _l("Steps"),
+    "sum_insured": _l("Sum insured"),
+    "tax_exempt": _l("Tax exempt"),
+    "terms": _l("Terms"),
+    "until": _l("Until"),
+    "user_id": _l("user"),
+    "vehicle_id": _l("Vehicle"),
+    "vehicle_tax": _l("Vehicle tax"),
+    "vehicle_type": _l("Vehicle type"),
+    "vehicles": _l("Vehicles"),
+    "version": _l("Version"),
+    "vin": _l("VIN"),
+}
+
+
+def in_words(stored: str) -> Sequence[Change]:
+    """An entry's changes with their tables and values named; a code without words stays."""
+    return [
+        replace(
+            change,
+            table=str(TABLES.get(change.table, change.table)),
+            values=tuple(
+                replace(value, name=str(VALUES.get(value.name, value.name)))
+                for value in change.values
+            ),
+        )
+        for change in told_of(stored)
+    ]
