@@ -6,7 +6,7 @@ import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from flask import Response, jsonify, render_template, request
+from flask import Response, abort, jsonify, render_template, request
 from flask_babel import gettext as _
 from werkzeug.exceptions import HTTPException
 
@@ -73,9 +73,17 @@ def problem(status: int, title: str, detail: str = "", **more: object) -> Respon
 
 def init_errors(app: Flask) -> None:
     """Answer refusals and errors as a page, or on the API as a problem document."""
+    app.before_request(_refuse_nul)
     app.register_error_handler(Refusal, _refused)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
+
+
+def _refuse_nul() -> None:
+    """Refuse a NUL in what is asked: no text holds one, and PostgreSQL fails on it."""
+    asked = (request.path, *request.args.values(), *request.form.values())
+    if any("\0" in text for text in asked):
+        abort(HTTPStatus.BAD_REQUEST)
 
 
 def _refused(refusal: Refusal) -> Response | tuple[str, int]:
