@@ -69,6 +69,8 @@ def _config(settings: Settings) -> dict[str, object]:
         "SECRET_KEY_FALLBACKS": [k for k in settings.secret_key_fallbacks.split(",") if k],
         "SECURITY_PASSWORD_SALT": settings.password_salt,
         "MAX_CONTENT_LENGTH": int(settings.upload_limit_mb) * 1024 * 1024,
+        # A link to set a password is built from the Host header: only our names may stand there.
+        "TRUSTED_HOSTS": [host for host in settings.trusted_hosts.split(",") if host] or None,
         "SESSION_COOKIE_SECURE": settings.production,
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",

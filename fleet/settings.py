@@ -65,6 +65,11 @@ class Settings:
     mail_sender: str = _setting(
         "FLEET_MAIL_SENDER", "fleet@localhost", "Sender address of mail to people."
     )
+    trusted_hosts: str = _setting(
+        "FLEET_TRUSTED_HOSTS",
+        "",
+        "Names this server answers to, a comma between; empty: any. Links in mails use them.",
+    )
     trusted_proxies: str = _setting(
         "FLEET_TRUSTED_PROXIES",
         "0",

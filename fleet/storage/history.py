@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -74,8 +73,8 @@ class HistoryEntry(Base):
 class HistoryHead(Base):
     """The last entry's number and digest; its one row is the lock that orders writers.
 
-    `chain` is drawn at random for each database: it tells whose heads a file holds, and the
-    first entry follows it.
+    The migrations put it in. `chain` is drawn at random for each database: it tells whose heads
+    a file holds, and the first entry follows it.
     """
 
     __tablename__ = "history_heads"
@@ -132,10 +131,7 @@ _HEAD = select(HistoryHead.chain, HistoryHead.seq, HistoryHead.digest)
 def append(session: Session, done: Done) -> Head:
     """Add an entry at the end of the chain; answers the new head."""
     # The update takes the row's lock first, so that two writers cannot follow one entry.
-    touched = session.execute(_unsynchronised(update(HistoryHead)).values(seq=HistoryHead.seq + 1))
-    if touched.rowcount != 1:  # type: ignore[attr-defined]
-        chain = secrets.token_hex(32)
-        session.execute(insert(HistoryHead).values(id=1, chain=chain, seq=1, digest=chain))
+    session.execute(_unsynchronised(update(HistoryHead)).values(seq=HistoryHead.seq + 1))
     chain, seq, previous = session.execute(_HEAD).one()
     entry = {**done.columns(), "seq": seq, "previous": previous}
     digest = sign(entry)
@@ -171,7 +167,7 @@ def verify() -> Broken | None:
     of the entries only those up to it, so that a verb under way is not taken for a fault.
     """
     noted = _noted_lines()
-    head = db.session.execute(_HEAD).one_or_none() or Head("", 0, "")
+    head = db.session.execute(_HEAD).one()
     heads = {int(seq): digest for chain, seq, digest in noted if chain == head.chain}
     last, previous = 0, head.chain
     for row in _entries(head.seq):
@@ -179,7 +175,7 @@ def verify() -> Broken | None:
         if found:
             return Broken(row["seq"], found)
         last, previous = row["seq"], row["digest"]
-    if (head.seq, head.digest) != (last, previous if last else "") or max(heads, default=0) > last:
+    if (head.seq, head.digest) != (last, previous) or max(heads, default=0) > last:
         return Broken(last + 1, "entries missing at the end")
     return _beyond_the_head()
 

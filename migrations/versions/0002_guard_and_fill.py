@@ -1,8 +1,10 @@
-"""The history becomes append-only; the built-in vehicle types and roles come in.
+"""The history becomes append-only; its head, the vehicle types and the roles come in.
 
 Revision ID: 0002
 Follows: 0001
 """
+
+import secrets
 
 import sqlalchemy as sa
 from alembic import op
@@ -21,6 +23,12 @@ def upgrade() -> None:
     roles = sa.table("roles", sa.column("name", sa.String))
     op.bulk_insert(types, [{"code": code} for code in TYPES])
     op.bulk_insert(roles, [{"name": name} for name in ROLES])
+    columns = (sa.column("id"), sa.column("chain"), sa.column("seq"), sa.column("digest"))
+    chain = secrets.token_hex(32)
+    op.bulk_insert(
+        sa.table("history_heads", *columns),
+        [{"id": 1, "chain": chain, "seq": 0, "digest": chain}],
+    )
     if op.get_bind().dialect.name == "sqlite":
         for verb in ("UPDATE", "DELETE"):
             op.execute(
@@ -46,5 +54,6 @@ def downgrade() -> None:
     else:
         op.execute("DROP TRIGGER history_entries_append_only ON history_entries")
         op.execute("DROP FUNCTION history_is_append_only()")
+    op.execute("DELETE FROM history_heads")
     op.execute("DELETE FROM roles")
     op.execute("DELETE FROM vehicle_types")
