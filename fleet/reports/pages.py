@@ -105,7 +105,7 @@ def export_history() -> ResponseReturnValue:
     rows = queries.sheet_rows(_entries_of(_asked()), clock.zone())
     headings = (
         *(_("Entry"), _("When"), _("Who"), _("What"), _("About")),
-        *(_("How"), _("Table"), _("Row"), _("Value"), _("From"), _("To")),
+        *(_("How"), _("Table"), _("Row"), _("Value"), _("Before"), _("After")),
     )
     return xlsx_response("history.xlsx", headings, _at_most(MOST_ROWS, rows))
 
