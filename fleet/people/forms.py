@@ -32,7 +32,7 @@ class UserForm(Form):
     """A user's name and grants; the address only of a new one."""
 
     email = TextField(_l("E-mail address"), validators=[required(), at_most(255)])
-    name = TextField(_l("Name"), validators=[required(), at_most(120)])
+    name = TextField(_l("Full name"), validators=[required(), at_most(120)])
     password = PasswordField(
         _l("First password"),
         validators=[optional()],
