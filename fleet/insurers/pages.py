@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
-from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_wtf import FlaskForm
 from sqlalchemy import select
 from sqlalchemy.orm import contains_eager
 
@@ -20,8 +17,8 @@ from fleet.people.tables import Region
 from fleet.storage import db
 from fleet.web import access, clock
 from fleet.web.access import May
-from fleet.web.errors import NotFound, Refusal
-from fleet.web.forms import say
+from fleet.web.errors import NotFound
+from fleet.web.forms import done
 from fleet.words import Days
 
 pages = Blueprint("insurers", __name__)
@@ -50,7 +47,7 @@ def index() -> ResponseReturnValue:
 def register() -> ResponseReturnValue:
     """Put an insurer on record."""
     form = forms.RegisterForm()
-    if _done(form, lambda: service.register(form.details(), **_who())):
+    if done(form, lambda: service.register(form.details(), **access.who())):
         return _told(_("The insurer is on record."))
     return render_template("insurers/register.html", form=form)
 
@@ -63,9 +60,9 @@ def edit(code: str) -> ResponseReturnValue:
     form = forms.edit_form(insurer)
 
     def verb() -> Insurer:
-        return service.edit(code, form.details(code), seen=form.seen(code), **_who())
+        return service.edit(code, form.details(code), seen=form.seen(code), **access.who())
 
-    if _done(form, verb):
+    if done(form, verb):
         return _told(_("The change is recorded."))
     return render_template("insurers/edit.html", form=form, insurer=insurer)
 
@@ -80,9 +77,9 @@ def designate() -> ResponseReturnValue:
 
     def verb() -> Designation:
         period = Days(form.since.data, form.until.data)
-        return service.designate(own[form.region.data], form.insurer.data, period, **_who())
+        return service.designate(own[form.region.data], form.insurer.data, period, **access.who())
 
-    if _done(form, verb):
+    if done(form, verb):
         return _told(_("The insurer is designated."))
     return render_template("insurers/designate.html", form=form)
 
@@ -97,10 +94,10 @@ def end_designation(number: int) -> ResponseReturnValue:
     form = forms.EndForm(data={"until": found.until or clock.today()})
 
     def verb() -> bool:
-        service.end_designation(number, form.until.data, **_who())
+        service.end_designation(number, form.until.data, **access.who())
         return True
 
-    if _done(form, verb):
+    if done(form, verb):
         return _told(_("The change is recorded."))
     return render_template("insurers/end_designation.html", form=form, designation=found)
 
@@ -135,21 +132,6 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         return clock.today()
-
-
-def _who() -> dict[str, Any]:
-    return {"by": access.caller().actor, "at": clock.now()}
-
-
-def _done(form: FlaskForm, verb: Callable[[], Any]) -> Any:
-    """What a valid form's verb made; None where the form is to be shown, with a refusal beside."""
-    if not form.validate_on_submit():
-        return None
-    try:
-        return verb()
-    except Refusal as refusal:
-        say(form, refusal)
-        return None
 
 
 def _told(words: str) -> ResponseReturnValue:

@@ -6,7 +6,7 @@ register below knows no standing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from itertools import islice
 from typing import Any
@@ -14,7 +14,6 @@ from typing import Any
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_wtf import FlaskForm
 
 from fleet.policies import forms, queries, service
 from fleet.policies.facts import facts_of
@@ -26,8 +25,7 @@ from fleet.vehicles.pages import pages as vehicle_pages
 from fleet.vehicles.service import vehicle_of
 from fleet.web import access, clock, lists, moments
 from fleet.web.access import May
-from fleet.web.errors import Refusal
-from fleet.web.forms import say
+from fleet.web.forms import done
 from fleet.web.furniture import yuan
 from fleet.web.sheets import xlsx_response
 from fleet.web.words import label
@@ -234,9 +232,9 @@ def record(vin: str) -> ResponseReturnValue:
 
     def verb() -> Policy:
         printed = service.Printed(form.policy_number.data, form.insurer.data, vin)
-        return service.record(printed, form.details(), form.line_details(), **_who())
+        return service.record(printed, form.details(), form.line_details(), **access.who())
 
-    if made := _done(form, verb):
+    if made := done(form, verb):
         flash(_("The policy is on record."), "success")
         return _to_policy(made.policy_number)
     return render_template("policies/record.html", form=form, vehicle=vehicle)
@@ -251,9 +249,9 @@ def edit(number: str) -> ResponseReturnValue:
 
     def verb() -> Policy:
         content = (form.insurer.data, form.details(), form.line_details())
-        return service.edit(number, *content, version=forms.seen(form), **_who())
+        return service.edit(number, *content, version=forms.seen(form), **access.who())
 
-    if _done(form, verb):
+    if done(form, verb):
         flash(_("The change is recorded."), "success")
         return _to_policy(number)
     return render_template("policies/edit.html", form=form, policy=policy)
@@ -273,9 +271,9 @@ def endorse(number: str) -> ResponseReturnValue:
     form.offer_blank()
 
     def verb() -> Policy:
-        return service.endorse(number, form.endorsing(), version=forms.seen(form), **_who())
+        return service.endorse(number, form.endorsing(), version=forms.seen(form), **access.who())
 
-    if _done(form, verb):
+    if done(form, verb):
         flash(_("The endorsement is recorded."), "success")
         return _to_policy(number)
     return render_template("policies/endorse.html", form=form, policy=policy)
@@ -292,9 +290,9 @@ def cancel(number: str) -> ResponseReturnValue:
 
     def verb() -> Policy:
         moment, version = form.cancelled_at.data, forms.seen(form)
-        return service.cancel(number, moment, version=version, **_who())
+        return service.cancel(number, moment, version=version, **access.who())
 
-    if _done(form, verb):
+    if done(form, verb):
         flash(_("The change is recorded."), "success")
         return _to_policy(number)
     return render_template("policies/cancel.html", form=form, policy=policy)
@@ -336,21 +334,6 @@ def _bounded(instant: datetime | None) -> datetime | None:
 def _may_here(permission: May, company_id: int) -> bool:
     scope = access.caller().scope(permission)
     return scope.everything or company_id in scope.companies
-
-
-def _who() -> dict[str, Any]:
-    return {"by": access.caller().actor, "at": clock.now()}
-
-
-def _done(form: FlaskForm, verb: Callable[[], Any]) -> Any:
-    """What a valid form's verb made; None where the form is to be shown, with a refusal beside."""
-    if not form.validate_on_submit():
-        return None
-    try:
-        return verb()
-    except Refusal as refusal:
-        say(form, refusal)
-        return None
 
 
 def _to_policy(number: str) -> ResponseReturnValue:

@@ -5,20 +5,15 @@ A standing is known only above this room, so `fleet/policies/pages.py` tells it 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_wtf import FlaskForm
 
 from fleet.vehicles import forms, service
 from fleet.vehicles.tables import Vehicle
 from fleet.web import access, clock
 from fleet.web.access import May
-from fleet.web.errors import Refusal
-from fleet.web.forms import say
+from fleet.web.forms import done
 from fleet.words import Days
 
 pages = Blueprint("vehicles", __name__)
@@ -32,9 +27,9 @@ def register() -> ResponseReturnValue:
 
     def verb() -> Vehicle:
         names = (form.vin.data, form.plate.data, form.company.data)
-        return service.register(*names, form.details(), **_who())
+        return service.register(*names, form.details(), **access.who())
 
-    if made := _done(form, verb):
+    if made := done(form, verb):
         flash(form.vin.warning or _("The vehicle is on record."), "success")
         return _to_vehicle(made.vin)
     return render_template("vehicles/register.html", form=form)
@@ -46,7 +41,7 @@ def edit(vin: str) -> ResponseReturnValue:
     """Correct what the licence states."""
     vehicle = service.vehicle_of(vin)
     form = forms.of_vehicle(forms.LicenceForm, vehicle)
-    if _done(form, lambda: service.edit(vin, form.details(), version=form.seen, **_who())):
+    if done(form, lambda: service.edit(vin, form.details(), version=form.seen, **access.who())):
         flash(_("The change is recorded."), "success")
         return _to_vehicle(vin)
     return render_template("vehicles/edit.html", form=form, vehicle=vehicle)
@@ -61,9 +56,9 @@ def move(vin: str) -> ResponseReturnValue:
 
     def verb() -> Vehicle:
         target = (form.company.data, form.on.data)
-        return service.move(vin, *target, version=form.seen, **_who())
+        return service.move(vin, *target, version=form.seen, **access.who())
 
-    if _done(form, verb):
+    if done(form, verb):
         flash(_("The vehicle is held by its new company."), "success")
         return _to_vehicle(vin)
     return render_template("vehicles/move.html", form=form, vehicle=vehicle)
@@ -78,9 +73,9 @@ def plate(vin: str) -> ResponseReturnValue:
 
     def verb() -> Vehicle:
         change = (form.plate.data, form.on.data)
-        return service.change_plate(vin, *change, version=form.seen, **_who())
+        return service.change_plate(vin, *change, version=form.seen, **access.who())
 
-    if _done(form, verb):
+    if done(form, verb):
         flash(_("The plate is changed."), "success")
         return _to_vehicle(vin)
     return render_template("vehicles/plate.html", form=form, vehicle=vehicle)
@@ -92,7 +87,9 @@ def lay_up(vin: str) -> ResponseReturnValue:
     """Take a vehicle off the road."""
     vehicle = service.vehicle_of(vin)
     form = forms.LayUpForm(data={"since": clock.today()})
-    if _done(form, lambda: service.lay_up(vin, Days(form.since.data, form.until.data), **_who())):
+    if done(
+        form, lambda: service.lay_up(vin, Days(form.since.data, form.until.data), **access.who())
+    ):
         flash(_("The vehicle is laid up."), "success")
         return _to_vehicle(vin)
     return render_template("vehicles/lay_up.html", form=form, vehicle=vehicle)
@@ -104,7 +101,7 @@ def return_to_service(vin: str) -> ResponseReturnValue:
     """Put a vehicle on the road again."""
     vehicle = service.vehicle_of(vin)
     form = forms.ReturnForm(data={"on": clock.today()})
-    if _done(form, lambda: service.return_to_service(vin, form.on.data, **_who())):
+    if done(form, lambda: service.return_to_service(vin, form.on.data, **access.who())):
         flash(_("The vehicle is back in service."), "success")
         return _to_vehicle(vin)
     return render_template("vehicles/return_to_service.html", form=form, vehicle=vehicle)
@@ -116,7 +113,7 @@ def leave(vin: str) -> ResponseReturnValue:
     """Let a vehicle leave the fleet."""
     vehicle = service.vehicle_of(vin)
     form = forms.LeaveForm(data={"version": vehicle.version, "on": clock.today()})
-    if _done(form, lambda: service.leave(vin, form.on.data, version=form.seen, **_who())):
+    if done(form, lambda: service.leave(vin, form.on.data, version=form.seen, **access.who())):
         flash(_("The vehicle's end in the fleet is recorded."), "success")
         return _to_vehicle(vin)
     return render_template("vehicles/leave.html", form=form, vehicle=vehicle)
@@ -134,25 +131,10 @@ def types() -> ResponseReturnValue:
 def add_type() -> ResponseReturnValue:
     """Add a kind of vehicle for the whole group."""
     form = forms.TypeForm()
-    if _done(form, lambda: service.add_type(form.code.data, form.name.data, **_who())):
+    if done(form, lambda: service.add_type(form.code.data, form.name.data, **access.who())):
         flash(_("The kind of vehicle is added."), "success")
         return redirect(url_for("vehicles.types"))
     return render_template("vehicles/add_type.html", form=form)
-
-
-def _who() -> dict[str, Any]:
-    return {"by": access.caller().actor, "at": clock.now()}
-
-
-def _done(form: FlaskForm, verb: Callable[[], Any]) -> Any:
-    """What a valid form's verb made; None where the form is to be shown, with a refusal beside."""
-    if not form.validate_on_submit():
-        return None
-    try:
-        return verb()
-    except Refusal as refusal:
-        say(form, refusal)
-        return None
 
 
 def _to_vehicle(vin: str) -> ResponseReturnValue:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from flask import abort, current_app, g, redirect, request, url_for
 
 from fleet.storage import Actor, Scope, limit_to
+from fleet.web import clock
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -142,6 +143,11 @@ def caller() -> Caller:
     if found is None:
         abort(401)
     return found
+
+
+def who() -> dict[str, Any]:
+    """By whom and when, as every verb of a service is told."""
+    return {"by": caller().actor, "at": clock.now()}
 
 
 def caller_or_none() -> Caller | None:

@@ -40,6 +40,17 @@ def say(form: FlaskForm, refusal: Refusal) -> None:
         form.form_errors.append(refusal.message)
 
 
+def done(form: FlaskForm, verb: Callable[[], Any]) -> Any:
+    """What a valid form's verb made; None where the form is to be shown, with a refusal beside."""
+    if not form.validate_on_submit():
+        return None
+    try:
+        return verb()
+    except Refusal as refusal:
+        say(form, refusal)
+        return None
+
+
 def required() -> InputRequired:
     """The field may not stay empty."""
     return InputRequired(_l("Fill this in."))
