@@ -11,7 +11,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 ENGINES = ("sqlite", "postgresql")
 SECRET = "only for tests, and long enough to be let through"
-_numbers = count(1)
+_apps: dict[str, Flask] = {}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -81,10 +80,9 @@ def postgres_url() -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Template:
-    """A database whose schema the migrations built, ready to be copied."""
+    """A database whose schema the migrations built, copied anew to one address for each test."""
 
-    copy: Callable[[str, Path], str]
-    drop: Callable[[str], None]
+    copy: Callable[[], str]
 
 
 @pytest.fixture(scope="session")
@@ -93,11 +91,15 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Template:
     original = folder / "fleet.sqlite3"
     _migrate(_settings(folder, f"sqlite:///{original}"))
 
-    def copy(_name: str, into: Path) -> str:
-        shutil.copyfile(original, into / "fleet.sqlite3")
-        return f"sqlite:///{into / 'fleet.sqlite3'}"
+    live = tmp_path_factory.mktemp("live") / "fleet.sqlite3"
 
-    return Template(copy, lambda _name: None)
+    def copy() -> str:
+        for left in live.parent.iterdir():
+            left.unlink()
+        shutil.copyfile(original, live)
+        return f"sqlite:///{live}"
+
+    return Template(copy)
 
 
 @pytest.fixture(scope="session")
@@ -109,13 +111,14 @@ def postgres_template(postgres_url: str, tmp_path_factory: pytest.TempPathFactor
     def address(name: str) -> str:
         return postgres_url.replace("/postgres?", f"/{quote(name)}?")
 
-    def copy(name: str, _into: Path) -> str:
-        execute(f'CREATE DATABASE "{name}" TEMPLATE fleet_template STRATEGY FILE_COPY')
-        return address(name)
+    def copy() -> str:
+        execute("DROP DATABASE IF EXISTS fleet_live WITH (FORCE)")
+        execute("CREATE DATABASE fleet_live TEMPLATE fleet_template STRATEGY FILE_COPY")
+        return address("fleet_live")
 
     execute("CREATE DATABASE fleet_template")
     _migrate(_settings(tmp_path_factory.mktemp("template"), address("fleet_template")))
-    return Template(copy, lambda name: execute(f'DROP DATABASE "{name}" WITH (FORCE)'))
+    return Template(copy)
 
 
 @pytest.fixture
@@ -125,13 +128,11 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def database_url(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def database_url(engine: str, request: pytest.FixtureRequest) -> str:
     """The address of a fresh database with the newest schema and nothing in it."""
     kind = {"sqlite": "sqlite_template", "postgresql": "postgres_template"}[engine]
     template: Template = request.getfixturevalue(kind)
-    name = f"fleet_test_{next(_numbers)}"
-    yield template.copy(name, tmp_path)
-    template.drop(name)
+    return template.copy()
 
 
 def _settings(folder: Path, url: str) -> Settings:
@@ -163,11 +164,19 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
-    """The application over this test's database; no context is open."""
-    made = _create_app(settings)
-    made.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
+    """The application over this test's database; no context is open.
+
+    One is built for each address and lent to test after test: building it, compiling its
+    templates and its statements anew took most of the suite's time.
+    """
+    made = _apps.get(settings.url) or _apps.setdefault(settings.url, _create_app(settings))
+    made.extensions["fleet_settings"] = settings
     made.test_client_class = PageClient
+    kept = dict(made.config)
+    made.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
     yield made
+    made.config.clear()
+    made.config.update(kept)
     with made.app_context():
         db.engine.dispose()
 
