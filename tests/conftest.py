@@ -17,8 +17,6 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 from sqlalchemy.orm import Session
 
 from fleet.settings import Settings, read_settings
@@ -36,17 +34,6 @@ _apps: dict[str, Flask] = {}
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--engine", choices=ENGINES, help="only this database, while you work")
-
-
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """Compile the catalogues that are newer than what was compiled of them."""
-    if hasattr(session.config, "workerinput"):
-        return
-    for source in ROOT.glob("fleet/translations/*/LC_MESSAGES/messages.po"):
-        compiled = source.with_suffix(".mo")
-        if not compiled.exists() or compiled.stat().st_mtime < source.stat().st_mtime:
-            with source.open("rb") as read, compiled.open("wb") as written:
-                write_mo(written, read_po(read, locale=source.parent.parent.name))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
