@@ -73,6 +73,7 @@ def lines(objects: Iterable[dict[str, Any]]) -> None:
         sys.stdout.write(json.dumps(item, ensure_ascii=False) + "\n")
 
 
+@with_appcontext
 def _moment(_context: object, _option: object, text: str | None) -> datetime:
     if text is None:
         return clock.now()
@@ -82,9 +83,10 @@ def _moment(_context: object, _option: object, text: str | None) -> datetime:
         raise click.BadParameter(str(error)) from error
 
 
+@with_appcontext
 def _day(_context: object, _option: object, text: str | None) -> date:
     try:
-        return date.fromisoformat(text) if text else clock.today()
+        return moments.parse_day(text) if text is not None else clock.today()
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 
