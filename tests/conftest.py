@@ -69,7 +69,7 @@ def postgres_url() -> Iterator[str]:
 class Template:
     """A database whose schema the migrations built, copied anew to one address for each test."""
 
-    copy: Callable[..., str]
+    copy: Callable[[], str]
 
 
 @pytest.fixture(scope="session")
@@ -80,11 +80,11 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Template:
 
     live = tmp_path_factory.mktemp("live") / "fleet.sqlite3"
 
-    def copy(into: Path = live) -> str:
-        for left in into.parent.glob(f"{into.name}*"):
+    def copy() -> str:
+        for left in live.parent.iterdir():
             left.unlink()
-        shutil.copyfile(original, into)
-        return f"sqlite:///{into}"
+        shutil.copyfile(original, live)
+        return f"sqlite:///{live}"
 
     return Template(copy)
 
