@@ -10,13 +10,13 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from fleet.demo.cast import PASSWORD
 from fleet.demo.service import load_demo
 from fleet.storage import EVERYTHING, Actor, db, limit_to
-from tests.conftest import Template, _create_app, _settings
+from tests.conftest import _create_app, _migrate, _settings
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -32,6 +32,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PATIENCE = 30_000  # milliseconds; a busy machine is no fault of a page
 DESK: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 
@@ -39,6 +40,7 @@ PHONE: ViewportSize = {"width": 390, "height": 844}
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium, with an empty profile of its own."""
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield started
@@ -46,10 +48,12 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def demo(sqlite_template: Template, tmp_path_factory: pytest.TempPathFactory) -> Flask:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Flask:
     """The application as it is served, forgery protection included, over the demo group."""
     folder = tmp_path_factory.mktemp("demo")
-    made = _create_app(_settings(folder, sqlite_template.copy("demo", folder)))
+    settings = _settings(folder, f"sqlite:///{folder / 'fleet.sqlite3'}")
+    _migrate(settings)
+    made = _create_app(settings)
     with made.app_context():
         limit_to(EVERYTHING)
         load_demo(by=Actor(None, "tests"), at=datetime.now(UTC))
@@ -100,7 +104,7 @@ class Windows:
     @contextmanager
     def _window(self, **options: Any) -> Iterator[Page]:
         context = self.browser.new_context(base_url=self.address, **options)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE)
         try:
             yield context.new_page()
         finally:

@@ -20,6 +20,7 @@ GOOD = "<h1>A page</h1><main><p>Words.</p><a href='/'>On</a></main>"
         (GOOD + "<svg width='300' height='300'></svg>", "an icon of 300 by 300"),
         (GOOD + "<p style='position: absolute; top: 1em'>On top of it</p>", "overlaps"),
     ],
+    ids=["too wide", "no heading", "a dead end", "a huge icon", "an overlap"],
 )
 def test_the_eye_sees(windows: Windows, spoilt: str, said: str):
     with windows.open() as page:
