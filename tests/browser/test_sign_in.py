@@ -94,3 +94,13 @@ def tab_to(page: Page, selector: str) -> None:
             assert page.evaluate(width) != "0px", f"{selector} does not show the focus"
             return
     raise AssertionError(f"Tab never reaches {selector}")
+
+
+def test_a_phone_has_a_menu_that_opens(windows: Windows):
+    with windows.open("desk", viewport=PHONE) as page:
+        page.goto("/")
+        place = page.locator("nav").get_by_role("link", name="Renewals")
+        expect(place).to_be_hidden()
+        page.get_by_role("button", name="Menu").click()
+        place.click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Renewals")
