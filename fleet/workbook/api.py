@@ -18,6 +18,8 @@ from fleet.workbook.tables import CHECKED, Upload
 
 calls = blueprint("workbook", "Imports of fleet workbooks")
 REFUSED = "refused"
+# Of a form's two locations the document can describe one: it is given the form whole.
+MULTIPART = "multipart/form-data"
 
 
 class WorkbookFile(Schema):
@@ -31,6 +33,10 @@ class How(Schema):
 
     dry_run = fields.Boolean(load_default=False)
     leave_out_refused = fields.Boolean(load_default=False)
+
+
+class Form(How, WorkbookFile):
+    """The multipart form of an import."""
 
 
 class Started(Schema):
@@ -72,8 +78,9 @@ class Told(Schema):
 
 @calls.post("/imports")
 @needs(May.IMPORT)
-@calls.arguments(WorkbookFile, location="files")
-@calls.arguments(How, location="form")
+@calls.doc(requestBody={"content": {MULTIPART: {"schema": Form}}})
+@calls.ARGUMENTS_PARSER.use_args(WorkbookFile, location="files")
+@calls.arguments(How, location="form", content_type=MULTIPART)
 @calls.response(HTTPStatus.ACCEPTED, Started)
 def start_import(files: dict[str, Any], how: dict[str, Any]) -> dict[str, int]:
     """Check a workbook and, unless it is a dry run or rows are refused, import it."""
