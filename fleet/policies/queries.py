@@ -20,6 +20,7 @@ from fleet.people.tables import Company, Region
 from fleet.policies.tables import CoverStep, Policy
 from fleet.rulebook.cover import STANDINGS
 from fleet.storage import db
+from fleet.storage.types import OPEN_END
 from fleet.vehicles.tables import Vehicle
 from fleet.words import last_day, midnight, normalise
 
@@ -80,7 +81,9 @@ VEHICLE_SORTS: Mapping[str, Any] = {
 
 
 def _covers(at: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return CoverStep.since <= at, CoverStep.until > at
+    # A last step is stored with an end; a moment past that one lies in the last step too.
+    moment = min(at, OPEN_END - timedelta(microseconds=1))
+    return CoverStep.since <= moment, CoverStep.until > moment
 
 
 def _vehicle_criteria(wanted: Wanted) -> list[ColumnElement[bool]]:
