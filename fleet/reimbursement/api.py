@@ -24,6 +24,7 @@ from fleet.reimbursement.service import (
 )
 from fleet.reimbursement.tables import STATES, Claim
 from fleet.rulebook.reimbursement import Decision
+from fleet.vehicles.service import company_of
 from fleet.web import access, clock, moments
 from fleet.web.access import May
 from fleet.web.api import PageQuery, blueprint
@@ -291,6 +292,8 @@ def read_claim(claim_id: int) -> dict[str, Any]:
 @calls.response(HTTPStatus.OK, ListAnswer)
 def list_claims(query: dict[str, Any]) -> dict[str, Any]:
     """Claims of the caller's companies, the latest first."""
+    if query.get("company"):
+        company_of(query["company"])
     wanted = Wanted(company=query.get("company"), state=query.get("state"), text=query.get("q"))
     claims, total = page_of(wanted, query["page"], query["page_size"])
     return {

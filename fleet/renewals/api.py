@@ -11,6 +11,7 @@ from fleet.renewals.service import Wanted, listed
 from fleet.renewals.tables import DUE, STATES
 from fleet.rulebook.book import KINDS
 from fleet.storage import db
+from fleet.vehicles.service import company_of
 from fleet.web import clock
 from fleet.web.access import May, needs
 from fleet.web.api import PageQuery, blueprint
@@ -65,6 +66,8 @@ class RenewalsSchema(Schema):
 def renewals(query: dict[str, Any]) -> dict[str, Any]:
     """Renewals by expiry day, those opened and those closed."""
     page, size = query.pop("page"), query.pop("page_size")
+    if query.get("company"):
+        company_of(query["company"])
     today = clock.today()
     wanted = listed(Wanted(**query), today)
     total = db.session.scalar(select(func.count()).select_from(wanted.subquery())) or 0
