@@ -32,6 +32,7 @@ COLUMNS = (
 REQUIRED = ("company", "policy_number", "invoice_number", "amount")
 MONEY = ("invoice_total", "vehicle_tax", "late_fee", "amount")
 MOST_YUAN = Decimal(10) ** 10
+FEN = Decimal("0.01")
 LONGEST = {  # what the table keeps
     "company": 40,
     "policy_number": 64,
@@ -147,7 +148,8 @@ def keep(column: str, said: str) -> str | Decimal | date | None:
     if isinstance(value, Decimal):
         if abs(value) >= MOST_YUAN or value != round(value, 2):
             raise CannotRead
-    elif isinstance(value, str) and not _fits(column, value):
+        return value.quantize(FEN)  # as the table gives it back
+    if isinstance(value, str) and not _fits(column, value):
         raise CannotRead
     return value
 
