@@ -173,7 +173,10 @@ def check_reimbursements(path: Path, out: Path, *, as_json: bool) -> None:
     """Decide a sheet of claims (.csv or .xlsx) and record nothing."""
     from fleet.reimbursement.service import check_sheet  # noqa: PLC0415 - commands start fast
 
-    result = check_sheet(path, out, at=clock.now())
+    try:
+        result = check_sheet(path, out, at=clock.now())
+    except OSError as error:  # no such folder, or none that may be written into
+        stop(f"{out}: {error.strerror}", UNREADABLE)
     if as_json:
         lines([result.as_dict()])
     else:
