@@ -84,7 +84,7 @@ def designate() -> ResponseReturnValue:
     return render_template("insurers/designate.html", form=form)
 
 
-@pages.route("/designations/<int:number>/end", methods=["GET", "POST"])
+@pages.route("/designations/<int(max=2147483647):number>/end", methods=["GET", "POST"])
 @access.needs(May.DESIGNATE)
 def end_designation(number: int) -> ResponseReturnValue:
     """Say from which day an insurer is no longer designated."""

@@ -91,7 +91,7 @@ def create_token() -> Answer:
     return _account(TokenForm(formdata=None), made)
 
 
-@pages.post("/account/tokens/<int:token_id>/revoke")
+@pages.post("/account/tokens/<int(max=2147483647):token_id>/revoke")
 @access.needs(May.READ)
 def revoke_token(token_id: int) -> Response:
     """End one of one's own tokens."""
@@ -169,7 +169,7 @@ def new() -> Answer:
     return redirect(url_for("people.index"))
 
 
-@pages.route("/people/<int:user_id>", methods=["GET", "POST"])
+@pages.route("/people/<int(max=2147483647):user_id>", methods=["GET", "POST"])
 @access.needs(May.KEEP_PEOPLE)
 @whole_group
 def edit(user_id: int) -> Answer:
@@ -193,7 +193,7 @@ def edit(user_id: int) -> Answer:
     return redirect(url_for("people.edit", user_id=user_id))
 
 
-@pages.post("/people/<int:user_id>/activate")
+@pages.post("/people/<int(max=2147483647):user_id>/activate")
 @access.needs(May.KEEP_PEOPLE)
 @whole_group
 def activate(user_id: int) -> Response:
@@ -203,7 +203,7 @@ def activate(user_id: int) -> Response:
     return redirect(url_for("people.edit", user_id=user_id))
 
 
-@pages.post("/people/<int:user_id>/deactivate")
+@pages.post("/people/<int(max=2147483647):user_id>/deactivate")
 @access.needs(May.KEEP_PEOPLE)
 @whole_group
 def deactivate(user_id: int) -> Response:
@@ -213,7 +213,7 @@ def deactivate(user_id: int) -> Response:
     return redirect(url_for("people.edit", user_id=user_id))
 
 
-@pages.post("/people/<int:user_id>/second-factor/remove")
+@pages.post("/people/<int(max=2147483647):user_id>/second-factor/remove")
 @access.needs(May.KEEP_PEOPLE)
 @whole_group
 def remove_second_factor(user_id: int) -> Response:
@@ -298,7 +298,7 @@ def new_company() -> Answer:
     return redirect(url_for("people.companies"))
 
 
-@pages.route("/people/companies/<int:company_id>", methods=["GET", "POST"])
+@pages.route("/people/companies/<int(max=2147483647):company_id>", methods=["GET", "POST"])
 @access.needs(May.KEEP_PEOPLE)
 @whole_group
 def edit_company(company_id: int) -> Answer:
@@ -334,7 +334,7 @@ def new_region() -> Answer:
     return redirect(url_for("people.companies"))
 
 
-@pages.route("/people/regions/<int:region_id>", methods=["GET", "POST"])
+@pages.route("/people/regions/<int(max=2147483647):region_id>", methods=["GET", "POST"])
 @access.needs(May.KEEP_PEOPLE)
 @whole_group
 def edit_region(region_id: int) -> Answer:
