@@ -56,7 +56,8 @@ class ClockField(ReadField):
     def read_text(self, text: str) -> time:
         """Read `18:03`."""
         try:
-            return _LAST_MINUTE if text in {"24:00", "24:00:00"} else time.fromisoformat(text)
+            found = _LAST_MINUTE if text in {"24:00", "24:00:00"} else time.fromisoformat(text)
+            return found.replace(tzinfo=None)  # the clock is the company's, whatever was typed
         except ValueError as error:
             raise ValueError(_("A clock time is asked, such as 18:03.")) from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -18,6 +18,10 @@ from fleet.web import clock, moments
 from fleet.web.errors import Refusal
 from fleet.web.words import choices, label
 from fleet.words import CreditCode, NotWellFormed, Plate, Vin, normalise, parse_money, plain_number
+
+Moment = TypeVar("Moment", date, datetime)
+_MOST_YUAN = Decimal(10) ** 12  # with its fen well inside the database's integers
+_FIRST_YEAR, _LAST_YEAR = 1901, 2199  # as the workbook reads them
 
 
 class Form(FlaskForm):
@@ -164,6 +168,8 @@ class YuanField(ReadField):
     def read_text(self, text: str) -> Decimal:
         """Read an amount."""
         amount = parse_money(text)
+        if abs(amount) >= _MOST_YUAN:
+            raise NotWellFormed("money_form", text)
         if self.minimum is not None and amount < self.minimum:
             raise ValueError(_("An amount of %(least)s or more is asked.", least=self.minimum))
         return amount
@@ -182,7 +188,7 @@ class PercentField(ReadField):
             rate = Decimal(text.rstrip("%").strip())
         except ArithmeticError:
             rate = Decimal(-1)
-        if not 0 <= rate <= 100 or rate != round(rate, 4):  # noqa: PLR2004 - per hundred
+        if not rate.is_finite() or not 0 <= rate <= 100 or rate != round(rate, 4):  # noqa: PLR2004 - per hundred
             raise ValueError(_("A percentage from 0 to 100 is asked."))
         return rate
 
@@ -201,6 +207,13 @@ class CountField(ReadField):
         return int(text)
 
 
+def _of_our_time(found: Moment) -> Moment:
+    """Refuse a year such as 0026 or 9999: neither a clock's zone nor a sheet can hold its days."""
+    if not _FIRST_YEAR <= found.year <= _LAST_YEAR:
+        raise ValueError("no year of ours")
+    return found
+
+
 class DayField(ReadField):
     """A day; browsers offer a calendar."""
 
@@ -210,7 +223,7 @@ class DayField(ReadField):
     def read_text(self, text: str) -> date:
         """Read `2026-03-02`."""
         try:
-            return date.fromisoformat(text)
+            return _of_our_time(date.fromisoformat(text))
         except ValueError as error:
             raise ValueError(_("A day is asked, such as 2026-03-02.")) from error
 
@@ -224,7 +237,7 @@ class InstantField(ReadField):
     def read_text(self, text: str) -> datetime:
         """Read `2026-03-02T18:03`."""
         try:
-            return moments.parse(text, clock.zone())
+            return _of_our_time(moments.parse(text, clock.zone()))
         except ValueError as error:
             raise ValueError(_("An instant is asked, such as 2026-03-02T18:03.")) from error
 
