@@ -72,6 +72,7 @@ def rulebook() -> str:
 
 FILTERS = ("verb", "actor", "subject", "since", "until")
 MOST_ROWS = 200_000
+_YEARS = range(1900, 3000)
 
 
 class HistoryIsTheWholeGroups(Refusal):
@@ -164,6 +165,7 @@ def _entries_of(asked: lists.Asked) -> queries.Asked:
 
 def _day(text: str) -> date | None:
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
     except ValueError:
         return None
+    return found if found.year in _YEARS else None

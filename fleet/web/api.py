@@ -13,6 +13,7 @@ from fleet.web import errors
 
 PREFIX = "/api/v1"
 MOST = 500
+LAST_PAGE = 1_000_000
 
 
 class ProblemSchema(Schema):
@@ -39,7 +40,7 @@ class Problems(Api):
 class PageQuery(Schema):
     """Which page of a list is asked for."""
 
-    page = fields.Integer(load_default=1, validate=validate.Range(min=1))
+    page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=LAST_PAGE))
     page_size = fields.Integer(load_default=50, validate=validate.Range(min=1, max=MOST))
 
 

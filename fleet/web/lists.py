@@ -14,6 +14,7 @@ from fleet.storage import db
 
 PAGE_SIZES = (25, 50, 100, 200)
 PAGE_SIZE = 50
+LONGEST_FILTER = 200
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,8 @@ def asked(sorts: Mapping[str, Any], default: str, filters: Iterable[str] = ()) -
         descending=wanted.startswith("-"),
         page=min(max(1, request.args.get("page", 1, type=int)), 1_000_000),
         page_size=size if size in PAGE_SIZES else PAGE_SIZE,
-        filters={name: request.args.get(name, "").strip() for name in filters},
+        # Longer than anything on record; SQLite fails on a LIKE of more than 50,000 bytes.
+        filters={name: request.args.get(name, "").strip()[:LONGEST_FILTER] for name in filters},
     )
 
 
