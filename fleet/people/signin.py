@@ -69,7 +69,7 @@ def init_signin(app: Flask) -> None:
     """Set up sign-in and guard every view by who the caller is."""
     app.config.from_mapping(_config(app.extensions["fleet_settings"]), **_messages())
     datastore = SQLAlchemyUserDatastore(db, User, Role)
-    Security(
+    security = Security(
         app,
         datastore,
         login_form=SignInForm,
@@ -77,6 +77,7 @@ def init_signin(app: Flask) -> None:
         two_factor_verify_code_form=CodeForm,
         mail_util_cls=Mail,
     )
+    security.want_json(lambda _request: False)  # sign-in is a page; programs have tokens
     for signal, verb in _NOTED.items():
         signal.connect(_note(verb), app, weak=False)
     init_access(app, identify)

@@ -74,6 +74,7 @@ def problem(status: int, title: str, detail: str = "", **more: object) -> Respon
 def init_errors(app: Flask) -> None:
     """Answer refusals and errors as a page, or on the API as a problem document."""
     app.before_request(_refuse_nul)
+    app.before_request(_refuse_json)
     app.register_error_handler(Refusal, _refused)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
@@ -83,6 +84,23 @@ def _refuse_nul() -> None:
     """Refuse a NUL in what is asked: no text holds one, and PostgreSQL fails on it."""
     asked = (request.path, *request.args.values(), *request.form.values())
     if any("\0" in text for text in asked):
+        abort(HTTPStatus.BAD_REQUEST)
+
+
+def _refuse_json() -> None:
+    """Refuse JSON sent to a page, and on the API what no reader of JSON gets through.
+
+    Brackets nested too deep and a number of too many digits are no JSONDecodeError, so that
+    the API's own parser would let them out as errors of ours.
+    """
+    if not request.is_json:
+        return
+    if not is_api():
+        abort(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+    try:
+        if request.get_data():
+            request.get_json()
+    except RecursionError:
         abort(HTTPStatus.BAD_REQUEST)
 
 
