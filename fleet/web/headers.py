@@ -36,6 +36,6 @@ def _protect(answer: Response) -> Response:
     answer.headers.setdefault("X-Content-Type-Options", "nosniff")
     answer.headers.setdefault("Referrer-Policy", "same-origin")
     answer.headers.setdefault("X-Frame-Options", "DENY")
-    if "text/html" in answer.content_type:
-        answer.headers.setdefault("Cache-Control", "no-store")
+    if "Cache-Control" not in answer.headers:  # our static files have their own
+        answer.headers["Cache-Control"] = "no-store"
     return answer
