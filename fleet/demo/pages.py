@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, current_app, request
 
-from fleet.demo.cast import PASSWORD
+from fleet.demo.cast import CAST, PASSWORD
 from fleet.demo.service import signins
 
 pages = Blueprint("demo", __name__)
@@ -15,12 +15,18 @@ SIGN_IN = "security.login"
 
 @pages.app_context_processor
 def demo_signins() -> dict[str, Any]:
-    """`demo_signins`, for the sign-in page only: e-mail, name and password of each, or none."""
+    """`demo_signins`, for the sign-in page only: who each is, and the password; or none."""
     asked = request and request.endpoint == SIGN_IN
     if not asked or current_app.extensions["fleet_settings"].production:
         return {"demo_signins": []}
+    return {"demo_signins": [_told(email, name) for email, name in signins()]}
+
+
+def _told(email: str, name: str) -> dict[str, Any]:
+    roles = [given.role for person in CAST if person.email == email for given in person.grants]
     return {
-        "demo_signins": [
-            {"email": email, "name": name, "password": PASSWORD} for email, name in signins()
-        ]
+        "email": email,
+        "name": name,
+        "roles": list(dict.fromkeys(roles)),
+        "password": PASSWORD,
     }
