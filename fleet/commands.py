@@ -73,22 +73,20 @@ def lines(objects: Iterable[dict[str, Any]]) -> None:
         sys.stdout.write(json.dumps(item, ensure_ascii=False) + "\n")
 
 
-@with_appcontext
-def _moment(_context: object, _option: object, text: str | None) -> datetime:
+def _moment(text: str | None) -> datetime:
     if text is None:
         return clock.now()
     try:
         return moments.parse(text, clock.zone())
     except ValueError as error:
-        raise click.BadParameter(str(error)) from error
+        raise click.BadParameter(str(error), param_hint="--on") from error
 
 
-@with_appcontext
-def _day(_context: object, _option: object, text: str | None) -> date:
+def _day(text: str | None) -> date:
     try:
         return moments.parse_day(text) if text is not None else clock.today()
     except ValueError as error:
-        raise click.BadParameter(str(error)) from error
+        raise click.BadParameter(str(error), param_hint="--on") from error
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="JSON on the output.")
@@ -117,14 +115,14 @@ def import_command(path: Path, *, dry_run: bool, leave_out_refused: bool, as_jso
 
 
 @click.command()
-@click.option("--on", callback=_moment, help="A day (its noon) or an instant; default: now.")
+@click.option("--on", help="A day (its noon) or an instant; default: now.")
 @as_json
 @for_group
-def standing(on: datetime, *, as_json: bool) -> None:
+def standing(on: str | None, *, as_json: bool) -> None:
     """Say for each vehicle whether it may be used at a moment, and why not."""
     from fleet.policies.answers import standings  # noqa: PLC0415 - commands start fast
 
-    answers = standings(on)
+    answers = standings(_moment(on))
     if as_json:
         lines(answers)
         return
@@ -150,14 +148,14 @@ def timeline(*, as_json: bool) -> None:
 
 
 @click.command("run-day")
-@click.option("--on", callback=_day, help="The day to run; default: today.")
+@click.option("--on", help="The day to run; default: today.")
 @as_json
 @for_group
-def run_day(on: date, *, as_json: bool) -> None:
+def run_day(on: str | None, *, as_json: bool) -> None:
     """Run the daily job for a day; safe to run twice."""
     from fleet.renewals.service import run_day as run  # noqa: PLC0415 - commands start fast
 
-    report = run(on, by=Actor(None, "daily job"), at=clock.now())
+    report = run(_day(on), by=Actor(None, "daily job"), at=clock.now())
     if as_json:
         lines([report])
         return
