@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from flask import Response, abort, jsonify, render_template, request
 from flask_babel import gettext as _
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from fleet.storage import db
 
@@ -121,6 +121,8 @@ def _http(error: HTTPException) -> Response | tuple[str, int] | HTTPException:
         if error.code == HTTPStatus.UNAUTHORIZED:
             answer.headers["WWW-Authenticate"] = "Bearer"
         return answer
+    if isinstance(error, SecurityError):  # under a name not ours no page can build its links
+        return error
     return _page(error.code, _words(error))
 
 

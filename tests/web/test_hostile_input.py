@@ -255,3 +255,11 @@ def test_no_cache_keeps_what_was_answered(app: Flask, world: World) -> None:
 def test_the_cookie_that_remembers_is_kept_from_scripts_and_other_sites(app: Flask) -> None:
     assert app.config["REMEMBER_COOKIE_HTTPONLY"]
     assert app.config["REMEMBER_COOKIE_SAMESITE"] == "Lax"
+
+
+@pytest.mark.one_engine
+def test_another_sites_name_is_refused_and_not_an_error_of_ours(app: Flask) -> None:
+    app.test_client_class = FlaskClient
+    app.config["TRUSTED_HOSTS"] = ["fleet.example"]
+    for path in ("/login", "/vehicles", "/api/v1/vehicles"):
+        assert app.test_client().get(path, headers={"Host": "evil.example"}).status_code == 400
