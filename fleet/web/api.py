@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 from fleet.web import errors
 
 PREFIX = "/api/v1"
+PROBLEM = "application/problem+json"
 MOST = 500
 LAST_PAGE = 1_000_000
 
@@ -31,6 +32,12 @@ class Problems(Api):
     """flask-smorest's Api, answering errors as problem documents."""
 
     ERROR_SCHEMA = ProblemSchema
+
+    def _register_responses(self) -> None:
+        # Everything registered here is an error; what succeeds says its own type beside its call.
+        kept, self.DEFAULT_RESPONSE_CONTENT_TYPE = self.DEFAULT_RESPONSE_CONTENT_TYPE, PROBLEM
+        super()._register_responses()
+        self.DEFAULT_RESPONSE_CONTENT_TYPE = kept
 
     def handle_http_exception(self, error: HTTPException) -> Response | Any:
         """Leave the answer to the one place that maps errors to HTTP."""
