@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -71,6 +72,14 @@ def test_without_a_turn_imports_at_once_collide(
     if engine == "sqlite":
         pytest.skip("BEGIN IMMEDIATE lets one writer in at a time anyway")
     monkeypatch.setattr(service, "take_turn", lambda *_asked: None)
+    looked, look_up = Barrier(SEVERAL), service.look_up
+
+    def look_up_together(*asked: Any) -> Any:
+        known = look_up(*asked)
+        looked.wait(20)  # nobody writes before everybody has looked
+        return known
+
+    monkeypatch.setattr(service, "look_up", look_up_together)
     path = books.folder(tmp_path / "book", books.fleet())
     assert "stale" in at_once(app, path)
 
