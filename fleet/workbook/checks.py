@@ -271,12 +271,25 @@ class Check:
             vin = self._refer(_sheet, row, "vin", "vehicles")
             if code == "holdings":
                 self._refer(_sheet, row, "company_code", "companies")
+                if not row.refused:
+                    self._own_history(_sheet, row, vin)
             days = self._days(_sheet, row)
             if vin and days and not row.refused:
                 spells[vin].append((days, row))
         if sheet is not None and code == "holdings":
             for found in spells.values():
                 self._overlaps(sheet, found, [])
+
+    def _own_history(self, sheet: Sheet, row: Row, vin: str | None) -> None:
+        """Refuse to replace a recorded set that names a company which is not the caller's.
+
+        The rows of the file cannot name that company, so its time as holder, by which its own
+        claims are decided, would be lost.
+        """
+        known = self.known.vehicles.get(vin or "")
+        recorded = self.known.holdings.get(known["id"], []) if known else []
+        if not all(self.reach.has(held["company_id"]) for held in recorded):
+            self.draft.refuse(sheet, row, "vin", "not_yours")
 
     def _holders(self) -> None:
         """Note where the latest holder is another company than the vehicle's row says."""

@@ -283,3 +283,13 @@ def test_a_desk_changes_no_policy_of_another_company(
     assert refusals(bring(elsewhere, reach=desk)) == [
         ("designations", 2, "region_code", "not_your_region")
     ]
+
+
+def test_a_desk_does_not_take_a_holding_from_another_company(
+    bring: Bring, session: Session, desk: Reach
+) -> None:
+    """The file cannot name the other company; replacing the set once lost its time as holder."""
+    before = everything(session)
+    mine = {"holdings": [fleet()["holdings"][0], [VIN, "C1", "2020-05-01", ""]]}
+    assert refusals(bring(mine, reach=desk)) == [("holdings", 2, "vin", "not_yours")]
+    assert everything(session) == before
