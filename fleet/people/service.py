@@ -139,6 +139,10 @@ def deactivate(user_id: int, *, by: Actor, at: datetime) -> None:
         deed.subject = user.email
         user.active = False
         user.fs_uniquifier = uuid.uuid4().hex
+        for token in db.session.scalars(
+            select(ApiToken).where(ApiToken.user_id == user_id, ApiToken.revoked_at.is_(None))
+        ):
+            token.revoked_at = at
         _insist_on_administrator()
 
 

@@ -13,7 +13,7 @@ from fleet.storage import everyone
 from fleet.storage.history import HistoryEntry
 from fleet.web.access import FINANCE, GROUP_ADMINISTRATOR
 from tests import cast
-from tests.pages import words
+from tests.pages import PageClient, words
 
 WHO = {"by": cast.SYSTEM, "at": cast.AT}
 
@@ -55,6 +55,17 @@ def test_the_last_administrator_stays(session: Session) -> None:
     service.deactivate(first, **WHO)
     with pytest.raises(service.LastAdministrator):
         service.change_user(second, "Second", (Given(FINANCE),), **WHO)
+
+
+def test_a_token_does_not_come_back_with_its_user(session: Session, client: PageClient) -> None:
+    """Letting somebody in again once revived every token they had."""
+    cast.let_in("first", Given(GROUP_ADMINISTRATOR))
+    user = cast.let_in("ada", Given(GROUP_ADMINISTRATOR))
+    bearer = {"Authorization": f"Bearer {service.create_token(user.email, 'a', **WHO)}"}
+    assert client.get("/api/v1/vehicles", headers=bearer).status_code == 200
+    service.deactivate(user.id, **WHO)
+    service.activate(user.id, **WHO)
+    assert client.get("/api/v1/vehicles", headers=bearer).status_code == 401
 
 
 def test_the_history_tells_a_grant_and_hides_secrets(session: Session) -> None:
