@@ -78,6 +78,16 @@ class NoClaimColumns(Refusal):
         )
 
 
+class AnothersInvoice(Refusal):
+    """The invoice stands on a claim of a company that is not the caller's."""
+
+    field = "invoice_number"
+    status = HTTPStatus.FORBIDDEN
+
+    def __init__(self) -> None:
+        super().__init__(_("This invoice stands on another company's claim; its finance notes it."))
+
+
 class KeyUsedForAnother(Refusal):
     """An idempotency key came again with another request."""
 

@@ -22,6 +22,7 @@ from fleet.reimbursement import rules
 from fleet.reimbursement.facts import claimants, gather
 from fleet.reimbursement.refusals import (
     AlreadyPaid,
+    AnothersInvoice,
     ClaimUnknown,
     CompanyUnknown,
     InvoiceTakenBack,
@@ -297,6 +298,7 @@ def record_reversed_invoice(
         with act("record_reversed_invoice", by=by, at=at, subject=key) as deed:
             if db.session.get(ReversedInvoice, key):
                 raise ReversedBefore(key)
+            _insist_on_own(key)
             note = ReversedInvoice(invoice_key=key, recorded_at=at, recorded_by=by.name)
             db.session.add(note)
             db.session.flush()
@@ -304,6 +306,14 @@ def record_reversed_invoice(
         return note, _standing_on(key)
 
     return _until_alone(run)
+
+
+def _insist_on_own(key: str) -> None:
+    """AnothersInvoice where claims on the invoice are recorded, and none of them the caller's."""
+    if _standing_on(key) is None:
+        with everyone():
+            if _standing_on(key) is not None:
+                raise AnothersInvoice
 
 
 def _refuse_what_stands(key: str, deed: Deed) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text
 
+from fleet.people.tables import Company
 from fleet.reimbursement import refusals, service
 from fleet.reimbursement.tables import Claim, Decision, IdempotencyKey
 from fleet.storage import EVERYTHING, Scope, act, db, limit_to
@@ -125,6 +126,17 @@ def test_an_invoice_reversed_later_stops_its_payable_claim():
         service.pay(claim.id, BY, AT)
     with pytest.raises(refusals.ReversedBefore):
         service.record_reversed_invoice("", f" {INVOICE} ", BY, AT)
+
+
+def test_anothers_invoice_is_noted_by_its_own_finance():
+    """Anybody's finance could once stop another company's payable claim by its number."""
+    claim = service.record(asked(), BY, AT)
+    other = db.session.scalars(select(Company.id).where(Company.code != asked().company)).first()
+    limit_to(Scope(frozenset({other})))
+    with pytest.raises(refusals.AnothersInvoice):
+        service.record_reversed_invoice(None, INVOICE, BY, AT)
+    limit_to(EVERYTHING)
+    assert service.claim_with_decisions(claim.id).state == "payable"
 
 
 def test_an_invoice_reversed_after_payment_stays_paid_and_is_told():
