@@ -53,7 +53,7 @@ def register() -> ResponseReturnValue:
 
 
 @pages.route("/insurers/<path:code>/edit", methods=["GET", "POST"])
-@access.needs(May.DESIGNATE)
+@access.needs(May.KEEP_INSURERS)
 def edit(code: str) -> ResponseReturnValue:
     """Change what is recorded of an insurer."""
     insurer = service.insurer_of(code)

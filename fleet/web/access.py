@@ -38,6 +38,7 @@ class May(StrEnum):
     KEEP_VEHICLES = "keep_vehicles"
     KEEP_POLICIES = "keep_policies"
     DESIGNATE = "designate"
+    KEEP_INSURERS = "keep_insurers"
     IMPORT = "import"
     RENEW = "renew"
     CHECK_CLAIMS = "check_claims"
@@ -52,6 +53,8 @@ ALLOWED: dict[May, frozenset[str]] = {
     May.KEEP_VEHICLES: frozenset({COMPANY_ADMIN, INSURANCE_DESK, GROUP_ADMINISTRATOR}),
     May.KEEP_POLICIES: frozenset({INSURANCE_DESK, GROUP_ADMINISTRATOR}),
     May.DESIGNATE: frozenset({INSURANCE_DESK, GROUP_ADMINISTRATOR}),
+    # Every region's claims hang on whether an issuer is an insurer or a pool.
+    May.KEEP_INSURERS: frozenset({GROUP_ADMINISTRATOR}),
     May.IMPORT: frozenset({INSURANCE_DESK, GROUP_ADMINISTRATOR}),
     May.RENEW: frozenset({COMPANY_ADMIN, INSURANCE_DESK, GROUP_ADMINISTRATOR}),
     May.CHECK_CLAIMS: frozenset(ROLES),

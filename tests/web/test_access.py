@@ -38,8 +38,8 @@ GET api_workbook.import_told DG
 POST api_workbook.start_import DG
 GET insurers.designate DG
 POST insurers.designate DG
-GET insurers.edit DG
-POST insurers.edit DG
+GET insurers.edit G
+POST insurers.edit G
 GET insurers.end_designation DG
 POST insurers.end_designation DG
 GET insurers.index CDFGA
