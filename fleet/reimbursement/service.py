@@ -221,7 +221,7 @@ def decide_again(claim_id: int, by: Actor, at: datetime) -> Claim:
     """Decide a held claim by what is on record now; the new decision stands after the old."""
 
     def run() -> Claim:
-        with act("decide_claim_again", by=by, at=at, subject=f"claim {claim_id}") as deed:
+        with act("decide_claim_again", by=by, at=at, subject=f"#{claim_id}") as deed:
             number = claim_with_decisions(claim_id).policy_number
             _lock_policy(number)
             claim = _locked(claim_id)
@@ -261,7 +261,7 @@ def pay(claim_id: int, by: Actor, at: datetime) -> Claim:
     One statement changes the row where it is payable and its invoice stands; of two people who
     pay at the same moment one is refused.
     """
-    with act("pay_claim", by=by, at=at, subject=f"claim {claim_id}") as deed:
+    with act("pay_claim", by=by, at=at, subject=f"#{claim_id}") as deed:
         taken_back = exists().where(ReversedInvoice.invoice_key == Claim.invoice_key)
         changed = db.session.execute(
             update(Claim)
@@ -273,8 +273,12 @@ def pay(claim_id: int, by: Actor, at: datetime) -> Claim:
             raise _why_not(claim_with_decisions(claim_id))
         deed.note(
             table="claims",
-            row=f"claim {claim_id}",
-            changed={"state": [PAYABLE, PAID], "paid_by": [None, by.name]},
+            row=f"#{claim_id}",
+            changed={
+                "state": [PAYABLE, PAID],
+                "paid_by": [None, by.name],
+                "paid_at": [None, at.isoformat()],
+            },
         )
     return claim_with_decisions(claim_id)
 

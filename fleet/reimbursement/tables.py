@@ -69,7 +69,7 @@ class Claim(Audited, Scoped, Base):
 
     def audit_name(self) -> str:
         """The claim's number."""
-        return f"claim {self.id}"
+        return f"#{self.id}"
 
 
 class Decision(Audited, Scoped, Base):

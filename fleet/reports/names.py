@@ -8,7 +8,8 @@ from dataclasses import replace
 from flask_babel import lazy_gettext as _l
 from flask_babel.speaklater import LazyString
 
-from fleet.reports.rules import Change, told_of
+from fleet.reports.rules import Change, Value, told_of
+from fleet.web.words import label
 
 TABLES: Mapping[str, LazyString] = {
     "api_tokens": _l("token"),
@@ -120,16 +121,40 @@ VALUES: Mapping[str, LazyString] = {
 }
 
 
+# Which vocabulary words a column's codes, by table and column; of a column alone in any table.
+CODES: Mapping[str, str] = {
+    "claims.state": "claim_state",
+    "cover": "cover",
+    "decided_by": "actor",
+    "decision": "decision",
+    "energy": "energy",
+    "insurers.kind": "insurer_kind",
+    "paid_by": "actor",
+    "policies.kind": "kind",
+    "recorded_by": "actor",
+    "renewals.kind": "kind",
+    "renewals.state": "renewal_state",
+    "terms": "terms",
+    "vehicle_type": "vehicle_type",
+}
+
+
 def in_words(stored: str) -> Sequence[Change]:
     """An entry's changes with their tables and values named; a code without words stays."""
     return [
         replace(
             change,
             table=str(TABLES.get(change.table, change.table)),
-            values=tuple(
-                replace(value, name=str(VALUES.get(value.name, value.name)))
-                for value in change.values
-            ),
+            values=tuple(_named(change.table, value) for value in change.values),
         )
         for change in told_of(stored)
     ]
+
+
+def _named(table: str, value: Value) -> Value:
+    vocabulary = CODES.get(f"{table}.{value.name}") or CODES.get(value.name)
+    name = str(VALUES.get(value.name, value.name))
+    if vocabulary is None:
+        return replace(value, name=name)
+    before = value.before and label(vocabulary, value.before)
+    return Value(name, before, value.after and label(vocabulary, value.after))
