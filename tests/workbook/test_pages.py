@@ -66,7 +66,8 @@ def sign_in(
         access.limit_to(g.caller.scope(view.fleet_needs))
         return None
 
-    app.before_request_funcs[None] = [guard]
+    # Given back after the test: the application is lent to the next one.
+    monkeypatch.setitem(app.before_request_funcs, None, [guard])
 
     def call(name: str) -> None:
         signed_in.append(people[name])
