@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, current_app, request
+from flask import Flask, request
 from flask_babel import lazy_gettext as _l
 from flask_security import (
     ForgotPasswordForm,
@@ -303,9 +303,3 @@ def _places(grants: Iterable[_Held]) -> dict[tuple[str, int], _Place]:
         for row in db.session.execute(named):
             places["region", row.id] = _Place(row.name, frozenset(held[row.id]))
     return places
-
-
-def security_of(app: Flask | None = None) -> Security:
-    """Flask-Security of the app."""
-    found: Security = (app or current_app).extensions["security"]
-    return found

@@ -311,12 +311,6 @@ def _kept(finding: Finding) -> dict[str, Any]:
     return {field.name: getattr(finding, field.name) for field in fields(finding)}
 
 
-def finding_of(kept: Mapping[str, Any]) -> Finding:
-    """A kept reason as the finding it was."""
-    values: dict[str, Any] = {field.name: kept.get(field.name) for field in fields(Finding)}
-    return Finding(**values)
-
-
 def kept_facts(facts: Facts) -> dict[str, Any]:
     """The facts as JSON; of the vehicle's policies those of the claimed kind, which decide."""
     kept: dict[str, Any] = plain(facts)

@@ -28,13 +28,6 @@ class Form(FlaskForm):
     """The base of every form that changes something."""
 
 
-class QueryForm(FlaskForm):
-    """The base of every form that only asks: read from the query string, without a token."""
-
-    class Meta(FlaskForm.Meta):
-        csrf = False
-
-
 def say(form: FlaskForm, refusal: Refusal) -> None:
     """Show a refusal beside the field it belongs to, or above the form."""
     if refusal.field and refusal.field in form:

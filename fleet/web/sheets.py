@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
@@ -30,15 +29,6 @@ def guard(value: object) -> str:
         return str(value)
     text = _plain(value)
     return "'" + text if text.startswith(_LIVE) else text
-
-
-def csv_response(name: str, headings: Sequence[Any], rows: Iterable[Sequence[Any]]) -> Response:
-    """A csv download in UTF-8 with a mark that Excel reads it as such."""
-    file = io.StringIO()
-    writer = csv.writer(file)
-    writer.writerow([guard(str(heading)) for heading in headings])
-    writer.writerows([guard(cell) for cell in row] for row in rows)
-    return download("\ufeff" + file.getvalue(), name, "text/csv; charset=utf-8")
 
 
 def xlsx_response(name: str, headings: Sequence[Any], rows: Iterable[Sequence[Any]]) -> Response:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -21,7 +21,6 @@ from fleet.words import (
     Period,
     Plate,
     Vin,
-    local_day,
     midnight,
     normalise,
     parse_money,
@@ -461,8 +460,3 @@ def _clashes(periods: list[tuple[Period, int]]) -> list[tuple[int, int]]:
 def latest_holder(holdings: Iterable[tuple[str, Days]]) -> str:
     """The company of the holding that began last."""
     return max(holdings, key=lambda one: one[1].since)[0]
-
-
-def day_at(instant: datetime, zone: ZoneInfo) -> date:
-    """The local day of an instant."""
-    return local_day(instant.astimezone(UTC), zone)
