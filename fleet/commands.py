@@ -153,7 +153,7 @@ def timeline(*, as_json: bool) -> None:
 @for_group
 def run_day(on: str | None, *, as_json: bool) -> None:
     """Run the daily job for a day; safe to run twice."""
-    from fleet.renewals.service import run_day as run  # noqa: PLC0415 - commands start fast
+    from fleet.renewals.daily import run_day as run  # noqa: PLC0415 - commands start fast
 
     report = run(_day(on), by=Actor(None, "daily job"), at=clock.now())
     if as_json:
@@ -288,7 +288,7 @@ def serve(port: int, workers: int, *, no_worker: bool) -> None:
 @with_appcontext
 def worker(beside: int | None) -> None:
     """Keep the clock: run the daily job at its time, and at once for days missed."""
-    from fleet.renewals.service import run_day as run  # noqa: PLC0415 - commands start fast
+    from fleet.renewals.daily import run_day as run  # noqa: PLC0415 - commands start fast
     from fleet.work.worker import keep_clock  # noqa: PLC0415 - commands start fast
 
     keep_clock(lambda day: run(day, by=Actor(None, "daily job"), at=clock.now()), beside)

@@ -20,7 +20,7 @@ from fleet.people.service import Given
 from fleet.people.tables import Company, Region, User
 from fleet.policies.tables import Policy
 from fleet.reimbursement.tables import Claim, Decision
-from fleet.renewals.tables import Renewal
+from fleet.renewals.tables import CoverRequest
 from fleet.storage import Actor, act, db, everyone
 from fleet.vehicles.tables import Vehicle
 from fleet.web.access import AUDITOR, COMPANY_ADMIN, FINANCE, GROUP_ADMINISTRATOR, INSURANCE_DESK
@@ -112,9 +112,10 @@ def _rows(company_code: str, region_code: str) -> Rows:
         vehicle = _add(_vehicle(rows, company))
         _add(_policy(rows.number, vehicle, insurer))
         _add(
-            Renewal(
+            CoverRequest(
                 vehicle=vehicle,
                 kind="commercial",
+                occasion="renewal",
                 expiry_day=date(2026, 3, 1),
                 opens_on=date(2026, 2, 14),
                 policy_number=rows.number,

@@ -22,7 +22,7 @@ from fleet.people.tables import Company, User
 from fleet.reimbursement.rules import Asked
 from fleet.reimbursement.service import pay, record
 from fleet.reimbursement.tables import Claim
-from fleet.renewals.service import run_day
+from fleet.renewals.daily import run_day
 from fleet.storage import Actor, db, everyone
 from fleet.web.errors import Refusal
 from fleet.words import local_day

@@ -1,7 +1,7 @@
-"""The stored timeline: every vehicle's steps, rewritten with the change that moves them.
+"""The stored timeline: every vehicle's steps and needs, rewritten with the change that moves them.
 
-A session listener gathers the vehicles whose facts a flush touched and rewrites their steps
-before the commit, so that no verb can forget it; a bulk import calls `rewrite_steps` itself.
+A session listener gathers the vehicles whose facts a flush touched and rewrites them before the
+commit, so that no verb can forget it; a bulk import calls `rewrite_steps` itself.
 """
 
 from __future__ import annotations
@@ -16,19 +16,22 @@ from sqlalchemy.orm import Session
 
 from fleet.insurers.tables import Insurer
 from fleet.policies.facts import VehicleFacts, facts
-from fleet.policies.tables import CoverLine, CoverStep, Policy
-from fleet.rulebook.book import Rulebook
+from fleet.policies.tables import DAY_OPEN, CoverLine, CoverNeed, CoverStep, Policy
+from fleet.rulebook.book import KINDS, Rulebook
 from fleet.rulebook.cover import Step, timeline
-from fleet.storage import OPEN_BEGIN, OPEN_END, db
+from fleet.rulebook.renewal import need_spans
+from fleet.storage import OPEN_BEGIN, OPEN_END, Deed, db, follows
 from fleet.vehicles.tables import LayUp, Vehicle
 
 BATCH = 2000
 _TOUCHED = "touched_vehicles"
+_REWRITTEN = "rewritten_vehicles"
 _steps = CoverStep.__table__
+_needs = CoverNeed.__table__
 
 
 def rewrite_steps(vehicle_ids: Iterable[int]) -> int:
-    """Compute and store anew every step of the vehicles; answers how many steps.
+    """Compute and store anew every step and need of the vehicles; answers how many steps.
 
     Part of the caller's transaction: it neither begins nor commits one.
     """
@@ -36,12 +39,18 @@ def rewrite_steps(vehicle_ids: Iterable[int]) -> int:
     for start in range(0, len(wanted), BATCH):
         batch = wanted[start : start + BATCH]
         _lock(batch)
-        db.session.execute(delete(_steps).where(_steps.c.vehicle_id.in_(batch)))
-        rows = list(computed_rows(facts(batch)))
-        if rows:
-            db.session.execute(insert(_steps), rows)
-        written += len(rows)
+        fleet = list(facts(batch))
+        written += _store(_steps, batch, list(computed_rows(fleet)))
+        _store(_needs, batch, list(computed_needs(fleet)))
     return written
+
+
+def _store(table: Any, vehicle_ids: list[int], rows: list[dict[str, Any]]) -> int:
+    """Put rows in the place of all that the vehicles had; answers how many."""
+    db.session.execute(delete(table).where(table.c.vehicle_id.in_(vehicle_ids)))
+    if rows:
+        db.session.execute(insert(table), rows)
+    return len(rows)
 
 
 def _lock(batch: list[int]) -> None:
@@ -59,14 +68,32 @@ def computed_rows(fleet: Iterable[VehicleFacts]) -> Iterator[dict[str, Any]]:
             yield _row(one.vehicle_id, step)
 
 
+def computed_needs(fleet: Iterable[VehicleFacts]) -> Iterator[dict[str, Any]]:
+    """The needs that the pure function gives for some vehicles, as rows."""
+    book: Rulebook = current_app.extensions["rulebook"]
+    for one in fleet:
+        for kind in KINDS:
+            for span in need_spans(one.vehicle, one.policies, kind, book):
+                yield {
+                    "vehicle_id": one.vehicle_id,
+                    "kind": kind,
+                    "since": span.days.since,
+                    "until": span.days.until or DAY_OPEN,
+                    "expiry_day": span.expiry_day,
+                    "occasion": span.occasion,
+                    "policy_number": span.policy_number,
+                }
+
+
 def differing() -> Iterator[int]:
-    """Yield the ids of vehicles whose stored steps are not what the pure function gives."""
+    """Yield the ids of vehicles whose stored steps or needs are not what the heart gives."""
     fleet = facts()
     while batch := list(islice(fleet, BATCH)):
-        stored = _stored([one.vehicle_id for one in batch])
+        ids = [one.vehicle_id for one in batch]
+        steps, needs = _stored(_steps, ids), _stored(_needs, ids)
         for one in batch:
-            computed = sorted(_key(row) for row in computed_rows([one]))
-            if computed != stored.get(one.vehicle_id, []):
+            same_steps = _rows(computed_rows([one])) == steps[one.vehicle_id]
+            if not same_steps or _rows(computed_needs([one])) != needs[one.vehicle_id]:
                 yield one.vehicle_id
 
 
@@ -81,20 +108,17 @@ def _row(vehicle_id: int, step: Step) -> dict[str, Any]:
     }
 
 
-_Key = tuple[Any, ...]
+def _rows(found: Iterable[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """Rows that can be compared, in one order."""
+    return sorted(tuple(row[name] or "" for name in sorted(row)) for row in found)
 
 
-def _key(row: dict[str, Any]) -> _Key:
-    return (row["since"], row["until"], row["standing"], row["shortfalls"], row["spared"])
-
-
-def _stored(ids: list[int]) -> dict[int, list[_Key]]:
-    columns = _steps.c
-    statement = select(*columns).where(columns.vehicle_id.in_(ids)).order_by(columns.since)
-    found: dict[int, list[_Key]] = {}
-    for row in db.session.execute(statement):
-        found.setdefault(row.vehicle_id, []).append(_key(row._asdict()))
-    return found
+def _stored(table: Any, ids: list[int]) -> dict[int, list[tuple[Any, ...]]]:
+    found: dict[int, list[dict[str, Any]]] = {one: [] for one in ids}
+    chosen = select(*table.c).where(table.c.vehicle_id.in_(ids))
+    for row in db.session.execute(chosen):
+        found[row.vehicle_id].append(row._asdict())
+    return {one: _rows(rows) for one, rows in found.items()}
 
 
 # The listener
@@ -130,14 +154,27 @@ def _ids(row: object, key: str) -> set[int]:
     return {one for one in (*history.sum(), getattr(row, key)) if one is not None}
 
 
+@follows
+def _rewrite_before_the_entry(session: Session, _deed: Deed) -> None:
+    _rewrite(session)
+
+
 @event.listens_for(Session, "before_commit")
 def _rewrite(session: Session) -> None:
     session.flush()
     touched: set[int] = session.info.pop(_TOUCHED, set())
     if touched:
         rewrite_steps(touched)
+        session.info.setdefault(_REWRITTEN, set()).update(touched)
+
+
+def rewritten(session: Session) -> set[int]:
+    """Take the vehicles whose facts this transaction's verb changed: for who follows them."""
+    taken: set[int] = session.info.pop(_REWRITTEN, set())
+    return taken
 
 
 @event.listens_for(Session, "after_rollback")
 def _forget(session: Session) -> None:
     session.info.pop(_TOUCHED, None)
+    session.info.pop(_REWRITTEN, None)

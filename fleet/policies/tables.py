@@ -22,6 +22,7 @@ from fleet.storage.history import Audited
 from fleet.vehicles.tables import Vehicle
 
 KINDS = ("compulsory", "commercial")
+DAY_OPEN = date(9999, 1, 1)
 
 
 def _of_scoped_vehicle(
@@ -153,4 +154,31 @@ class CoverStep(Scoped, Base):
     @classmethod
     def in_scope(cls, companies: frozenset[int]) -> ColumnElement[bool]:
         """The step's vehicle is held by one of them."""
+        return _of_scoped_vehicle(cls.vehicle_id, companies)
+
+
+class CoverNeed(Scoped, Base):
+    """The days on which a vehicle needs a policy of a kind: a cache of the heart's pure function.
+
+    A renewal of `policy_number` (3.3), or a new request, which has none (3.2). On a day at most
+    one of a kind stands; `until` is exclusive, DAY_OPEN where it stands until facts change. The
+    window within which it is asked for is left aside: that is the region's.
+    """
+
+    __tablename__ = "cover_needs"
+    __table_args__ = (Index(None, "expiry_day", "since"),)
+
+    vehicle_id: Mapped[int] = mapped_column(
+        ForeignKey("vehicles.id", ondelete="CASCADE"), primary_key=True
+    )
+    kind: Mapped[str] = mapped_column(String(20), primary_key=True)
+    since: Mapped[date] = mapped_column(primary_key=True)
+    until: Mapped[date]
+    expiry_day: Mapped[date]
+    occasion: Mapped[str] = mapped_column(String(10))
+    policy_number: Mapped[str | None] = mapped_column(String(64))
+
+    @classmethod
+    def in_scope(cls, companies: frozenset[int]) -> ColumnElement[bool]:
+        """The vehicle is held by one of them."""
         return _of_scoped_vehicle(cls.vehicle_id, companies)

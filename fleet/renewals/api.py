@@ -7,9 +7,10 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 from sqlalchemy import func, select
 
-from fleet.renewals.service import Wanted, listed
-from fleet.renewals.tables import DUE, STATES
+from fleet.renewals.queries import Wanted, listed
+from fleet.renewals.rules import OPEN, STATES
 from fleet.rulebook.book import KINDS
+from fleet.rulebook.renewal import OCCASIONS, RENEWAL
 from fleet.storage import db
 from fleet.vehicles.service import company_of
 from fleet.web import clock
@@ -17,12 +18,18 @@ from fleet.web.access import May, needs
 from fleet.web.api import PageQuery, blueprint
 
 calls = blueprint("renewals", "Renewals")
+OPEN_ONES = "open"
 
 
 class RenewalsQuery(PageQuery):
     """Which renewals are asked for; days inclusive, `company` and `region` are codes."""
 
-    state = fields.String(validate=validate.OneOf(STATES))
+    state = fields.String(validate=validate.OneOf((OPEN_ONES, *STATES)))
+    occasion = fields.String(
+        load_default=RENEWAL,
+        validate=validate.OneOf(OCCASIONS),
+        metadata={"description": "`renewal` (3.3), or `new` for a vehicle's first cover (3.2)"},
+    )
     kind = fields.String(validate=validate.OneOf(KINDS))
     company = fields.String(validate=validate.Length(max=40))
     region = fields.String(validate=validate.Length(max=40))
@@ -41,7 +48,8 @@ class RenewalSchema(Schema):
     plate = fields.String(required=True, allow_none=True)
     company = fields.String(required=True)
     kind = fields.String(required=True)
-    policy_number = fields.String(required=True)
+    occasion = fields.String(required=True)
+    policy_number = fields.String(required=True, allow_none=True)
     expiry_day = fields.Date(required=True)
     opens_on = fields.Date(required=True)
     opened_on = fields.Date(required=True)
@@ -69,13 +77,15 @@ def renewals(query: dict[str, Any]) -> dict[str, Any]:
     if query.get("company"):
         company_of(query["company"])
     today = clock.today()
-    wanted = listed(Wanted(**query), today)
+    state = query.pop("state", None)
+    states = OPEN if state == OPEN_ONES else (state,) if state else ()
+    wanted = listed(Wanted(states=states, **query), today)
     total = db.session.scalar(select(func.count()).select_from(wanted.subquery())) or 0
     rows = db.session.execute(
         wanted.order_by("expiry_day", "vin", "kind").limit(size).offset((page - 1) * size)
     )
     items = [
-        {**row._mapping, "late": row.state == DUE and row.expiry_day < today}  # noqa: SLF001 - the documented row view
+        {**row._mapping, "late": row.state in OPEN and row.expiry_day < today}  # noqa: SLF001 - the documented row view
         for row in rows
     ]
     return {"items": items, "total": total, "page": page, "page_size": size}

@@ -11,14 +11,15 @@ from flask_babel import gettext as _
 from sqlalchemy import Row, Select
 
 from fleet.people.tables import Company
-from fleet.renewals.service import (
+from fleet.renewals.queries import (
     Wanted,
     companies_in_sight,
     due_counts,
     listed,
     regions_in_sight,
 )
-from fleet.renewals.tables import DUE, Renewal
+from fleet.renewals.rules import OPEN, STATES
+from fleet.renewals.tables import CoverRequest
 from fleet.storage import db
 from fleet.vehicles.tables import Vehicle
 from fleet.web import clock
@@ -30,16 +31,17 @@ from fleet.web.words import choices, label
 pages = Blueprint("renewals", __name__, url_prefix="/renewals")
 
 SORTS = {
-    "due": (Renewal.expiry_day, Vehicle.vin, Renewal.kind),
-    "vin": (Vehicle.vin, Renewal.expiry_day),
-    "plate": (Vehicle.plate, Vehicle.vin, Renewal.expiry_day),
-    "company": (Company.code, Renewal.expiry_day, Vehicle.vin),
-    "kind": (Renewal.kind, Renewal.expiry_day, Vehicle.vin),
-    "opened": (Renewal.opened_on, Renewal.expiry_day, Vehicle.vin),
-    "state": (Renewal.state, Renewal.expiry_day, Vehicle.vin),
+    "due": (CoverRequest.expiry_day, Vehicle.vin, CoverRequest.kind),
+    "vin": (Vehicle.vin, CoverRequest.expiry_day),
+    "plate": (Vehicle.plate, Vehicle.vin, CoverRequest.expiry_day),
+    "company": (Company.code, CoverRequest.expiry_day, Vehicle.vin),
+    "kind": (CoverRequest.kind, CoverRequest.expiry_day, Vehicle.vin),
+    "opened": (CoverRequest.opened_on, CoverRequest.expiry_day, Vehicle.vin),
+    "state": (CoverRequest.state, CoverRequest.expiry_day, Vehicle.vin),
 }
 FILTERS = ("q", "region", "company", "kind", "state", "due_from", "due_to")
 EVERY = "all"
+OPEN_ONES = "open"
 LATE = "late"
 WEEK = timedelta(days=7)
 
@@ -65,8 +67,7 @@ def index() -> str:
 
 def _states() -> list[tuple[str, str]]:
     """The states to choose from beside the open ones, which are shown where none is chosen."""
-    others = [choice for choice in choices("renewal_state") if choice[0] != DUE]
-    return [*others, (EVERY, _("All, open and closed"))]
+    return [*choices("renewal_state"), (EVERY, _("All, open and closed"))]
 
 
 @pages.get("/export")
@@ -94,9 +95,9 @@ def export() -> Response:
 
 def _wanted(chosen: Asked) -> Select[Any]:
     """The renewals that the filters ask for; a day that cannot be read asks nothing."""
-    state = chosen["state"] or DUE
+    state = chosen["state"] or OPEN_ONES
     wanted = Wanted(
-        state=None if state in {LATE, EVERY} else state,
+        states=_meant(state),
         kind=chosen["kind"],
         company=chosen["company"],
         region=chosen["region"],
@@ -106,6 +107,13 @@ def _wanted(chosen: Asked) -> Select[Any]:
         q=chosen["q"],
     )
     return listed(wanted, clock.today())
+
+
+def _meant(state: str) -> tuple[str, ...]:
+    """The states that a choice of the filter means; none for all, late ones and open ones."""
+    if state in STATES:
+        return (state,)
+    return OPEN if state == OPEN_ONES else ()
 
 
 def _day(text: str) -> date | None:
@@ -126,7 +134,7 @@ def _cells(rows: Any) -> Iterator[tuple[Any, ...]]:
             label("kind", row.kind),
             row.policy_number,
             row.expiry_day,
-            (row.expiry_day - today).days if row.state == DUE else None,
+            (row.expiry_day - today).days if row.state in OPEN else None,
             row.opens_on,
             row.opened_on,
             row.closed_on,
@@ -135,5 +143,5 @@ def _cells(rows: Any) -> Iterator[tuple[Any, ...]]:
 
 
 def _state(row: Row[Any]) -> str:
-    late = row.state == DUE and row.expiry_day < clock.today()
+    late = row.state in OPEN and row.expiry_day < clock.today()
     return label("renewal_state", LATE if late else row.state)

@@ -1,47 +1,188 @@
-"""Why a renewal is no longer needed."""
+"""A request's life: which move leads where, why a need ended, which covers are asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 
-from fleet.rulebook.book import Rulebook
+from fleet.rulebook.book import Requirement, Rulebook
 from fleet.rulebook.cover import Policy, Vehicle
-from fleet.rulebook.renewal import cover_ends
+from fleet.rulebook.renewal import NEW, cover_ends
 from fleet.words import last_day, noon
 
+# Where a request stands. Late is a fact of the date, not a state.
+DUE = "due"
+PREPARED = "prepared"
+APPROVED = "approved"
+SUBMITTED = "submitted"
+RETURNED = "returned"
+ACCEPTED = "accepted"
+PLACED = "placed"
 INSURED = "insured"
+WITHDRAWN = "withdrawn"
 LEFT_FLEET = "left_fleet"
 LAID_UP = "laid_up"
 EXPIRY_CHANGED = "expiry_changed"
 
+WITH_COMPANY = (DUE, PREPARED, APPROVED, RETURNED)
+WITH_DESK = (SUBMITTED, ACCEPTED, PLACED)
+OPEN = (*WITH_COMPANY, *WITH_DESK)
+ENDED_BY_FACTS = (INSURED, LEFT_FLEET, LAID_UP, EXPIRY_CHANGED)
+ENDED = (*ENDED_BY_FACTS, WITHDRAWN)
+STATES = (*OPEN, *ENDED)
+
+# What people do. Facts on record end a request by themselves; nobody ticks it off.
+PREPARE = "prepare"
+APPROVE = "approve"
+UNAPPROVE = "unapprove"
+SUBMIT = "submit"
+ACCEPT = "accept"
+RETURN = "return"
+PLACE = "place"
+UNPLACE = "unplace"
+WITHDRAW = "withdraw"
+RESUME = "resume"
+
+MOVES: Mapping[str, tuple[tuple[str, ...], str]] = {
+    PREPARE: ((DUE, PREPARED, APPROVED, RETURNED), PREPARED),
+    APPROVE: ((PREPARED,), APPROVED),
+    UNAPPROVE: ((APPROVED, SUBMITTED, ACCEPTED), PREPARED),
+    SUBMIT: ((PREPARED, APPROVED), SUBMITTED),
+    ACCEPT: ((SUBMITTED,), ACCEPTED),
+    RETURN: ((SUBMITTED, ACCEPTED), RETURNED),
+    PLACE: ((ACCEPTED,), PLACED),
+    UNPLACE: ((PLACED,), ACCEPTED),
+    WITHDRAW: (OPEN, WITHDRAWN),
+    RESUME: ((WITHDRAWN,), DUE),
+}
+
+SOLD, SCRAPPED, OTHER = "sold", "scrapped", "other"
+WITHDRAWN_FOR = (SOLD, SCRAPPED, LAID_UP, OTHER)
+
+DRIVER = "occupants_driver"
+PASSENGERS = "occupants_passengers"
+# Under the terms now on sale both belong to damage and are no lines of their own (2.5, 2.6).
+_WITHIN_DAMAGE = {"excess_waiver", "designated_repair"}
+
 _DAY = timedelta(days=1)
+_YEAR = 365
 
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """An open renewal as the rule sees it: which kind of policy, which expiry day."""
+    """An open request as the rule sees it: which kind of policy, which expiry day."""
 
     kind: str
     expiry_day: date
 
 
+def leads_to(move: str, state: str) -> str | None:
+    """Return the state that a move leads to from a state, None where it is no legal move."""
+    before, after = MOVES[move]
+    return after if state in before else None
+
+
+def moves_from(state: str) -> list[str]:
+    """Return the moves that a state allows."""
+    return [move for move, (before, _) in MOVES.items() if state in before]
+
+
+def approval_asked(occasion: str, region: str, book: Rulebook, day: date) -> bool:
+    """Tell whether an approval in the OA stands before submission: always of a new one (3.2)."""
+    return occasion == NEW or book.renewal_at(noon(day, book.zone), region).approval_asked
+
+
 def why_closed(
-    vehicle: Vehicle, policies: Sequence[Policy], renewal: Open, book: Rulebook, day: date
+    vehicle: Vehicle, policies: Sequence[Policy], request: Open, book: Rulebook, day: date
 ) -> str:
-    """Return why a renewal is not needed on a day any more, the first that applies (3.3).
+    """Return why a request is not needed on a day any more, the first that applies (3.3).
 
     `insured`: cover reaches past the expiry day. `left_fleet`, `laid_up`: on that day, or the
     day after the expiry day, the vehicle is not in service. `expiry_changed`: the policy was
     cancelled, corrected or taken away, so that cover ends on another day.
     """
-    reached = cover_ends(policies, renewal.kind, noon(day, book.zone))
-    if reached is not None and last_day(reached, book.zone) > renewal.expiry_day:
+    after = request.expiry_day + _DAY
+    reached = cover_ends(policies, request.kind, noon(max(day, after), book.zone))
+    if reached is not None and last_day(reached, book.zone) > request.expiry_day:
         return INSURED
-    asked = (day, renewal.expiry_day + _DAY)
+    asked = (day, after)
     if not all(vehicle.service.contains(one) for one in asked):
         return LEFT_FLEET
     if any(days.contains(one) for days in vehicle.lay_ups for one in asked):
         return LAID_UP
     return EXPIRY_CHANGED
+
+
+# What is asked of the insurer
+
+
+@dataclass(frozen=True, slots=True)
+class AskedLine:
+    """A cover asked for: sum in yuan (occupants: a seat; None: as the insurer values it)."""
+
+    cover: str
+    sum_insured: Decimal | None = None
+    seats: int | None = None
+
+
+def required_lines(
+    requirements: Iterable[Requirement], kind: str, vehicle: Vehicle
+) -> list[AskedLine]:
+    """Return the cover lines that the rule asks of a kind, at their least sums (2.1 to 2.6).
+
+    A compulsory policy has no lines: the tax goes with it.
+    """
+    lines: list[AskedLine] = []
+    for one in requirements:
+        if one.kind == kind and one.name not in _WITHIN_DAMAGE:
+            lines += _lines_of(one, vehicle)
+    return lines if kind != "compulsory" else []
+
+
+def _lines_of(one: Requirement, vehicle: Vehicle) -> list[AskedLine]:
+    if one.name != "occupants":
+        return [AskedLine(one.name, one.minimum)]
+    passengers = vehicle.seats - 1
+    lines = [AskedLine(DRIVER, one.minimum, 1)] if vehicle.seats else []
+    return [*lines, AskedLine(PASSENGERS, one.minimum, passengers)] if passengers > 0 else lines
+
+
+def prefilled(required: Sequence[AskedLine], expiring: Sequence[AskedLine]) -> list[AskedLine]:
+    """Return the required lines, each at the expiring policy's sum where that is higher.
+
+    Optional covers of the expiring policy follow; the company may leave them out (2.7).
+    """
+    held = {line.cover: line for line in expiring}
+    lines = [_raised(line, held.get(line.cover)) for line in required]
+    named = {line.cover for line in lines} | _WITHIN_DAMAGE | {"absolute_deductible"}
+    return [*lines, *(line for line in expiring if line.cover not in named)]
+
+
+def _raised(line: AskedLine, held: AskedLine | None) -> AskedLine:
+    if held is None or held.sum_insured is None or line.sum_insured is None:
+        return line
+    return AskedLine(line.cover, max(line.sum_insured, held.sum_insured), line.seats)
+
+
+def still_lacking(required: Iterable[AskedLine], asked: Iterable[AskedLine]) -> list[AskedLine]:
+    """Return the required lines that what is asked for leaves out or asks too little of."""
+    best = {line.cover: line for line in asked}
+    return [line for line in required if not _meets(best.get(line.cover), line)]
+
+
+def _meets(asked: AskedLine | None, line: AskedLine) -> bool:
+    if asked is None or (line.seats or 0) > (asked.seats or 0):
+        return False
+    least = line.sum_insured
+    return least is None or (asked.sum_insured is not None and asked.sum_insured >= least)
+
+
+def period_asked(expiry_day: date, today: date) -> tuple[date, date]:
+    """Return the first and last day of a year of cover: from the day after expiry, else today.
+
+    Cover cannot be bought for the past: a late request asks from today on.
+    """
+    first = max(expiry_day + _DAY, today)
+    return first, first + (_YEAR - 1) * _DAY

@@ -1,46 +1,181 @@
-"""Renewals, one row for each need of a vehicle, a policy kind and an expiry day."""
+"""Requests for cover, the covers they ask for, their approvals, placements and moves."""
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
+from decimal import Decimal
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, String, UniqueConstraint, select
+from sqlalchemy import (
+    ColumnElement,
+    ForeignKey,
+    Index,
+    String,
+    UniqueConstraint,
+    select,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from fleet.renewals.rules import EXPIRY_CHANGED, INSURED, LAID_UP, LEFT_FLEET
-from fleet.storage import Base, Scoped
+from fleet.insurers.tables import Insurer
+from fleet.people.tables import Company, Region
+from fleet.renewals.rules import DUE, OPEN
+from fleet.storage import Base, Scoped, UtcInstant, Yuan
 from fleet.storage.history import Audited
 from fleet.vehicles.tables import Vehicle
 
-DUE = "due"
-STATES = (DUE, INSURED, LEFT_FLEET, LAID_UP, EXPIRY_CHANGED)
+_IS_OPEN = text("state IN (" + ", ".join(f"'{state}'" for state in OPEN) + ")")
+APPROVAL_GIVEN = "approved"
+APPROVAL_REFUSED = "rejected"
+APPROVAL_WITHDRAWN = "withdrawn"
 
 
-class Renewal(Audited, Scoped, Base):
-    """A need to renew; late is a fact of the date, not a state."""
+class Approval(Audited, Base):
+    """The OA's word on one or more requests, known by the OA's own number (3.2)."""
 
-    __tablename__ = "renewals"
+    __tablename__ = "approvals"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[str] = mapped_column(String(64), unique=True)
+    state: Mapped[str] = mapped_column(String(20))
+    decided_on: Mapped[date]
+    approver: Mapped[str] = mapped_column(String(120))
+    reason: Mapped[str | None] = mapped_column(String(500))
+    typed: Mapped[bool] = mapped_column(default=True)
+    received_at: Mapped[datetime] = mapped_column(UtcInstant)
+
+    def audit_name(self) -> str:
+        """The OA's number."""
+        return self.number
+
+
+class Placement(Audited, Scoped, Base):
+    """Requests of a region given to one insurer together, on a day it was designated (3.1)."""
+
+    __tablename__ = "placements"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    region_id: Mapped[int] = mapped_column(ForeignKey("regions.id"), index=True)
+    insurer_id: Mapped[int] = mapped_column(ForeignKey("insurers.id"), index=True)
+    placed_on: Mapped[date]
+    placed_at: Mapped[datetime] = mapped_column(UtcInstant)
+    placed_by: Mapped[str] = mapped_column(String(255))
+    note: Mapped[str | None] = mapped_column(String(500))
+    region: Mapped[Region] = relationship()
+    insurer: Mapped[Insurer] = relationship()
+    requests: Mapped[list[CoverRequest]] = relationship(back_populates="placement")
+
+    @classmethod
+    def in_scope(cls, companies: frozenset[int]) -> ColumnElement[bool]:
+        """The region is one of theirs; only desks and whole-group roles are let near."""
+        regions = Company.__table__.c
+        return cls.region_id.in_(select(regions.region_id).where(regions.id.in_(companies)))
+
+    def audit_name(self) -> str:
+        """Its number."""
+        return f"#{self.id}"
+
+
+class CoverRequest(Audited, Scoped, Base):
+    """A request for cover of one kind, new or a renewal; late is a fact of the date, not a state.
+
+    `expiry_day` is the last day that needs nothing. One row stands for a vehicle, kind and
+    expiry day, and at most one of a vehicle and kind is open: by constraint, not by care.
+    """
+
+    __tablename__ = "cover_requests"
     __table_args__ = (
         UniqueConstraint("vehicle_id", "kind", "expiry_day"),
         Index(None, "state", "expiry_day"),
+        Index(
+            "uq_cover_requests_one_open",
+            "vehicle_id",
+            "kind",
+            unique=True,
+            sqlite_where=_IS_OPEN,
+            postgresql_where=_IS_OPEN,
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     vehicle_id: Mapped[int] = mapped_column(ForeignKey("vehicles.id"), index=True)
     kind: Mapped[str] = mapped_column(String(20))
+    occasion: Mapped[str] = mapped_column(String(10))
     expiry_day: Mapped[date]
     opens_on: Mapped[date]
-    policy_number: Mapped[str] = mapped_column(String(64))
+    policy_number: Mapped[str | None] = mapped_column(String(64))
     state: Mapped[str] = mapped_column(String(20), default=DUE)
     opened_on: Mapped[date]
     closed_on: Mapped[date | None]
+    asked_from: Mapped[date | None]
+    contact: Mapped[str | None] = mapped_column(String(120))
+    note: Mapped[str | None] = mapped_column(String(500))
+    reason: Mapped[str | None] = mapped_column(String(500))
+    withdrawn_for: Mapped[str | None] = mapped_column(String(20))
+    approval_id: Mapped[int | None] = mapped_column(ForeignKey("approvals.id"), index=True)
+    placement_id: Mapped[int | None] = mapped_column(ForeignKey("placements.id"), index=True)
+    expected_premium: Mapped[Decimal | None] = mapped_column(Yuan)
+    expected_tax: Mapped[Decimal | None] = mapped_column(Yuan)
+    followed_by: Mapped[str | None] = mapped_column(String(64))
+    version: Mapped[int] = mapped_column(default=1, server_default="1")
     vehicle: Mapped[Vehicle] = relationship()
+    approval: Mapped[Approval | None] = relationship()
+    placement: Mapped[Placement | None] = relationship(back_populates="requests")
+    lines: Mapped[list[AskedCover]] = relationship(
+        back_populates="request", cascade="all, delete-orphan", order_by="AskedCover.id"
+    )
+    moves: Mapped[list[RequestMove]] = relationship(
+        back_populates="request", order_by="RequestMove.id"
+    )
+    __mapper_args__ = {"version_id_col": version}
 
     @classmethod
     def in_scope(cls, companies: frozenset[int]) -> ColumnElement[bool]:
-        """The renewal's vehicle is held by one of them."""
+        """The request's vehicle is held by one of them."""
         return cls.vehicle_id.in_(select(Vehicle.id).where(Vehicle.company_id.in_(companies)))
+
+    @property
+    def open(self) -> bool:
+        """Whether it still waits for somebody."""
+        return self.state in OPEN
 
     def audit_name(self) -> str:
         """Kind, policy and expiry day."""
-        return f"{self.kind} {self.policy_number} {self.expiry_day}"
+        return " ".join((self.kind, self.policy_number or self.occasion, str(self.expiry_day)))
+
+
+class AskedCover(Audited, Base):
+    """A cover that a request asks for: sum in yuan (occupants: a seat)."""
+
+    __tablename__ = "asked_covers"
+    __table_args__ = (UniqueConstraint("request_id", "cover"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    request_id: Mapped[int] = mapped_column(
+        ForeignKey("cover_requests.id", ondelete="CASCADE"), index=True
+    )
+    cover: Mapped[str] = mapped_column(String(40))
+    sum_insured: Mapped[Decimal | None] = mapped_column(Yuan)
+    seats: Mapped[int | None]
+    request: Mapped[CoverRequest] = relationship(back_populates="lines")
+
+    def audit_name(self) -> str:
+        """The cover's code."""
+        return self.cover
+
+
+class RequestMove(Base):
+    """One step of a request's life: who moved it when, from which state to which, and why."""
+
+    __tablename__ = "request_moves"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    request_id: Mapped[int] = mapped_column(
+        ForeignKey("cover_requests.id", ondelete="CASCADE"), index=True
+    )
+    at: Mapped[datetime] = mapped_column(UtcInstant)
+    by: Mapped[str] = mapped_column(String(255))
+    move: Mapped[str] = mapped_column(String(20))
+    before: Mapped[str | None] = mapped_column(String(20))
+    after: Mapped[str] = mapped_column(String(20))
+    reason: Mapped[str | None] = mapped_column(String(500))
+    request: Mapped[CoverRequest] = relationship(back_populates="moves")

@@ -17,7 +17,8 @@ from sqlalchemy.orm import aliased
 from fleet.people.tables import Company, Region
 from fleet.policies.tables import CoverStep
 from fleet.reimbursement.tables import HELD, PAYABLE, Claim
-from fleet.renewals.tables import DUE, Renewal
+from fleet.renewals.rules import OPEN
+from fleet.renewals.tables import CoverRequest
 from fleet.reports import rules
 from fleet.reports.rules import LATE, LATER, THIS_WEEK, RegionSum, Times
 from fleet.storage import Scope, db, limit_to
@@ -71,7 +72,7 @@ class DueRenewal(NamedTuple):
     plate: str | None
     company: str
     kind: str
-    policy_number: str
+    policy_number: str | None
     expiry_day: date
 
 
@@ -237,14 +238,14 @@ def barred_soon(times: Times) -> Measure:
 def renewals_due(times: Times) -> Measure:
     """How many renewals of each company are late, due this week, or due later."""
     urgency = case(
-        (Renewal.expiry_day < times.today, LATE),
-        (Renewal.expiry_day <= times.week_ends, THIS_WEEK),
+        (CoverRequest.expiry_day < times.today, LATE),
+        (CoverRequest.expiry_day <= times.week_ends, THIS_WEEK),
         else_=LATER,
     ).label("urgency")
     open_ones = (
         select(Vehicle.company_id, urgency)
-        .join(Vehicle, Vehicle.id == Renewal.vehicle_id)
-        .where(Renewal.state == DUE)
+        .join(Vehicle, Vehicle.id == CoverRequest.vehicle_id)
+        .where(CoverRequest.state.in_(OPEN))
         .subquery()
     )
     # Grouped outside: PostgreSQL takes the expression's parameters for others when repeated.
@@ -292,18 +293,18 @@ def _standing_now(standing: str, times: Times) -> list[Task]:
 def _next_renewals() -> list[DueRenewal]:
     rows = db.session.execute(
         select(
-            Renewal.id,
+            CoverRequest.id,
             Vehicle.vin,
             Vehicle.plate,
             Company.name,
-            Renewal.kind,
-            Renewal.policy_number,
-            Renewal.expiry_day,
+            CoverRequest.kind,
+            CoverRequest.policy_number,
+            CoverRequest.expiry_day,
         )
-        .join(Vehicle, Vehicle.id == Renewal.vehicle_id)
+        .join(Vehicle, Vehicle.id == CoverRequest.vehicle_id)
         .join(Company, Company.id == Vehicle.company_id)
-        .where(Renewal.state == DUE)
-        .order_by(Renewal.expiry_day, Vehicle.vin, Renewal.kind)
+        .where(CoverRequest.state.in_(OPEN))
+        .order_by(CoverRequest.expiry_day, Vehicle.vin, CoverRequest.kind)
         .limit(SHOWN)
     )
     return [DueRenewal(*row) for row in rows]
@@ -312,10 +313,10 @@ def _next_renewals() -> list[DueRenewal]:
 def _due_days(times: Times) -> list[DueDay]:
     """The days from today on at which renewals fall due; the late ones are one number elsewhere."""
     rows = db.session.execute(
-        select(Renewal.expiry_day, func.count())
-        .where(Renewal.state == DUE, Renewal.expiry_day >= times.today)
-        .group_by(Renewal.expiry_day)
-        .order_by(Renewal.expiry_day)
+        select(CoverRequest.expiry_day, func.count())
+        .where(CoverRequest.state.in_(OPEN), CoverRequest.expiry_day >= times.today)
+        .group_by(CoverRequest.expiry_day)
+        .order_by(CoverRequest.expiry_day)
     )
     return [DueDay(*row) for row in rows]
 

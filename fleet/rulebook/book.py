@@ -69,13 +69,18 @@ class RenewalRule:
     """When a renewal opens and who is reminded when (3.3), in days from the expiry day.
 
     `ladder` counts from the expiry day, -15 being fifteen days before; after the last rung a
-    reminder falls due every `late_every_days`.
+    reminder falls due every `late_every_days`. From the rung `desk_from` on the desk is told
+    too, from `group_from` on the group. `approval_asked` tells whether a renewal needs an
+    approval in the OA, as a new request does (3.2).
     """
 
     clause: str
     window_days: int
     ladder: tuple[int, ...]
     late_every_days: int
+    desk_from: int
+    group_from: int
+    approval_asked: bool
 
     def rung(self, expiry_day: date, day: date) -> int | None:
         """Return the latest rung reached on a day, None before the first.
@@ -289,6 +294,9 @@ def _renewal(table: _Table) -> RenewalRule:
         window_days=table["window_days"],
         ladder=tuple(sorted(table["ladder"])),
         late_every_days=table["late_every_days"],
+        desk_from=table["desk_from"],
+        group_from=table["group_from"],
+        approval_asked=table["approval_asked"],
     )
 
 

@@ -1,7 +1,7 @@
 """Database, column types, whose rows, and the audit chain."""
 
 from fleet.storage.database import Base, db, init_storage
-from fleet.storage.deeds import Actor, Deed, act
+from fleet.storage.deeds import Actor, Deed, act, follows
 from fleet.storage.scope import EVERYTHING, Scope, Scoped, everyone, limit_to
 from fleet.storage.types import OPEN_BEGIN, OPEN_END, OpenInstant, Percent, UtcInstant, Yuan
 
@@ -21,6 +21,7 @@ __all__ = [
     "act",
     "db",
     "everyone",
+    "follows",
     "init_storage",
     "limit_to",
 ]

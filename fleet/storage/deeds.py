@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm.unitofwork import UOWTransaction
 
 _KEY = "deed"
+Follow = Callable[[Session, "Deed"], None]
+_followers: list[Follow] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ def act(verb: str, *, by: Actor, at: datetime, subject: str = "") -> Iterator[De
     try:
         yield deed
         session.flush()
+        for follow in _followers:
+            follow(session, deed)
         head = append(session, deed.done())
         session.commit()
     except BaseException:
@@ -71,6 +75,15 @@ def act(verb: str, *, by: Actor, at: datetime, subject: str = "") -> Iterator[De
     finally:
         session.info.pop(_KEY, None)
     write_head(head)
+
+
+def follows(follow: Follow) -> Follow:
+    """Run something at the end of every verb, in its transaction and before its entry is written.
+
+    For rooms that follow what lower rooms change; they run in the order they were read.
+    """
+    _followers.append(follow)
+    return follow
 
 
 @event.listens_for(Session, "after_flush")

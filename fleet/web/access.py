@@ -40,7 +40,8 @@ class May(StrEnum):
     DESIGNATE = "designate"
     KEEP_INSURERS = "keep_insurers"
     IMPORT = "import"
-    RENEW = "renew"
+    REPORT = "report"
+    PLACE = "place"
     CHECK_CLAIMS = "check_claims"
     RECORD_CLAIMS = "record_claims"
     PAY_CLAIMS = "pay_claims"
@@ -56,7 +57,9 @@ ALLOWED: dict[May, frozenset[str]] = {
     # Every region's claims hang on whether an issuer is an insurer or a pool.
     May.KEEP_INSURERS: frozenset({GROUP_ADMINISTRATOR}),
     May.IMPORT: frozenset({INSURANCE_DESK, GROUP_ADMINISTRATOR}),
-    May.RENEW: frozenset({COMPANY_ADMIN, INSURANCE_DESK, GROUP_ADMINISTRATOR}),
+    # A company reports, its desk places (3.2, 3.3); a desk may report in a company's stead.
+    May.REPORT: frozenset({COMPANY_ADMIN, INSURANCE_DESK, GROUP_ADMINISTRATOR}),
+    May.PLACE: frozenset({INSURANCE_DESK, GROUP_ADMINISTRATOR}),
     May.CHECK_CLAIMS: frozenset(ROLES),
     May.RECORD_CLAIMS: frozenset({FINANCE}),
     May.PAY_CLAIMS: frozenset({FINANCE}),

@@ -86,7 +86,14 @@ ROLE: Words = {
 RENEWAL_STATE: Words = {
     "due": _l("Due"),
     "late": _l("Late"),
-    "insured": _l("Renewed"),
+    "prepared": _l("Prepared"),
+    "approved": _l("Approved"),
+    "submitted": _l("Reported"),
+    "returned": _l("Returned"),
+    "accepted": _l("Accepted"),
+    "placed": _l("Placed"),
+    "insured": _l("Insured"),
+    "withdrawn": _l("Withdrawn"),
     "left_fleet": _l("Left the fleet"),
     "laid_up": _l("Laid up"),
     "expiry_changed": _l("Expiry changed"),
@@ -96,6 +103,30 @@ RENEWAL_WHY: Words = {
     "left_fleet": _l("The vehicle has left the fleet."),
     "laid_up": _l("The vehicle is laid up."),
     "expiry_changed": _l("The policy was cancelled or corrected; its cover ends on another day."),
+}
+OCCASION: Words = {
+    "renewal": _l("Renewal"),
+    "new": _l("New cover"),
+}
+WITHDRAWN_FOR: Words = {
+    "sold": _l("Sold"),
+    "scrapped": _l("Scrapped"),
+    "laid_up": _l("Laid up"),
+    "other": _l("Another reason"),
+}
+REQUEST_MOVE: Words = {
+    "prepare": _l("Prepared"),
+    "approve": _l("Approved in the OA"),
+    "unapprove": _l("Approval refused or taken back in the OA"),
+    "submit": _l("Reported to the desk"),
+    "accept": _l("Accepted by the desk"),
+    "return": _l("Returned by the desk"),
+    "place": _l("Placed with an insurer"),
+    "unplace": _l("Taken back from the insurer"),
+    "withdraw": _l("Withdrawn"),
+    "resume": _l("Taken up again"),
+    "carried": _l("Carried over: the cover ends on another day now"),
+    "ended": _l("Ended by what is on record"),
 }
 DECISION: Words = {
     "payable": _l("Payable"),
@@ -170,6 +201,9 @@ VOCABULARIES: Mapping[str, Words] = {
     "role": ROLE,
     "renewal_state": RENEWAL_STATE,
     "renewal_why": RENEWAL_WHY,
+    "occasion": OCCASION,
+    "withdrawn_for": WITHDRAWN_FOR,
+    "request_move": REQUEST_MOVE,
     "decision": DECISION,
     "claim_state": CLAIM_STATE,
     "actor": ACTOR,

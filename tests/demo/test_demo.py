@@ -22,7 +22,8 @@ from fleet.people.tables import Company, Region, Role, User
 from fleet.policies.steps import differing
 from fleet.policies.tables import CoverStep, Policy
 from fleet.reimbursement.tables import Claim, Decision
-from fleet.renewals.tables import DUE, Renewal
+from fleet.renewals.rules import DUE
+from fleet.renewals.tables import CoverRequest
 from fleet.rulebook.book import load
 from fleet.rulebook.cover import STANDINGS
 from fleet.settings import Settings
@@ -91,7 +92,7 @@ def _has_every_reason():
 
 def _has_renewals():
     rows = db.session.execute(
-        select(Renewal.kind, Renewal.expiry_day).where(Renewal.state == DUE)
+        select(CoverRequest.kind, CoverRequest.expiry_day).where(CoverRequest.state == DUE)
     ).all()
     for kind in ("compulsory", "commercial"):
         days = [day for of, day in rows if of == kind]
@@ -108,11 +109,11 @@ def _lets_every_role_in(said):
 
 
 def test_a_second_load_changes_nothing(demo):
-    before = [count(table) for table in (Vehicle, Policy, Claim, Renewal, User)]
+    before = [count(table) for table in (Vehicle, Policy, Claim, CoverRequest, User)]
     said = load_demo(by=BY, at=AT, if_empty=True)
     assert "loaded already" in said
     assert PASSWORD in said
-    assert [count(table) for table in (Vehicle, Policy, Claim, Renewal, User)] == before
+    assert [count(table) for table in (Vehicle, Policy, Claim, CoverRequest, User)] == before
 
 
 def test_a_company_added_to_the_demo_leaves_it_loaded(demo, session):
@@ -179,7 +180,7 @@ def test_the_same_day_gives_the_same_group():
 def test_it_never_goes_stale(session, day):
     load_demo(by=BY, at=datetime(day.year, day.month, day.day, 4, tzinfo=UTC))
     _has_every_reason()
-    assert count(Renewal) > 20
+    assert count(CoverRequest) > 20
     assert db.session.scalar(select(func.count()).select_from(Insurer)) == 6
 
 

@@ -30,26 +30,26 @@ def race(settings: Settings, days: list[date], *, guarded: bool = True) -> list[
 
 def _run(settings: Settings, day: date, guarded: bool, start: Barrier, answers: Any) -> None:
     from app import create_app
-    from fleet.renewals import service
+    from fleet.renewals import daily
     from tests.renewals.records import AT, BY
 
     if not guarded:
-        service.take_turn = lambda _job, _at: None
-    _linger(service)
+        daily.take_turn = lambda _job, _at: None
+    _linger(daily)
     with create_app(settings).app_context():
         start.wait()
         try:
-            answers.put(service.run_day(day, by=BY, at=AT))
+            answers.put(daily.run_day(day, by=BY, at=AT))
         except Exception as error:  # noqa: BLE001 - whichever it is, the test tells
             answers.put(type(error).__name__)
 
 
-def _linger(service: Any) -> None:
+def _linger(daily: Any) -> None:
     """Stay between looking and writing, where another process could come in."""
-    write = service._write_opened
+    write = daily._write_opened
 
     def lingering(*args: Any) -> None:
         time.sleep(0.5)
         write(*args)
 
-    service._write_opened = lingering
+    daily._write_opened = lingering

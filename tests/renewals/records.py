@@ -12,7 +12,7 @@ from sqlalchemy import select
 from fleet.insurers.tables import INSURER, Insurer
 from fleet.people.tables import ApiToken, Company, Grant, Region, Role, User
 from fleet.policies.tables import Policy
-from fleet.renewals.service import run_day
+from fleet.renewals.daily import run_day
 from fleet.storage import Actor, db
 from fleet.vehicles.tables import LayUp, Vehicle, VehicleType
 from fleet.words import midnight

@@ -8,7 +8,10 @@ from datetime import UTC, datetime
 import pytest
 import time_machine
 from python_calamine import load_workbook
+from sqlalchemy import delete
 
+from fleet.renewals.tables import CoverRequest
+from fleet.rulebook.renewal import NEW
 from fleet.web.access import AUDITOR, COMPANY_ADMIN, FINANCE, INSURANCE_DESK
 from tests.pages import soup, words
 from tests.renewals.records import DAY, X, bearer, caller, policy, run, sign_in, vehicle
@@ -34,6 +37,9 @@ def due(session):
     run(X - DAY)
     policy(renewed, "compulsory", first=X + DAY, last=X + 365 * DAY)
     run(X)
+    # That nobody here has the other kind of policy is another story.
+    session.execute(delete(CoverRequest).where(CoverRequest.occasion == NEW))
+    session.commit()
 
 
 def vins(answer) -> list[str]:
@@ -126,6 +132,7 @@ def test_the_api_answers_as_promised(due, client):
                 "plate": None,
                 "company": "A1",
                 "kind": "commercial",
+                "occasion": "renewal",
                 "policy_number": "COMM-0002-20250701",
                 "expiry_day": "2026-06-30",
                 "opens_on": "2026-06-15",
@@ -160,7 +167,7 @@ def test_the_api_filters(due, client, query, total):
 
 
 @pytest.mark.one_engine
-@pytest.mark.parametrize("query", ["state=open", "page=0", "page_size=501", "opened_since=soon"])
+@pytest.mark.parametrize("query", ["state=opened", "page=0", "page_size=501", "opened_since=soon"])
 def test_the_api_refuses_what_it_cannot_read(session, client, query):
     answer = client.get(f"/api/v1/renewals?{query}", headers=bearer(caller(AUDITOR)))
     assert answer.status_code == 422

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import func, select
 
-from fleet.renewals.tables import Renewal
+from fleet.renewals.tables import CoverRequest
+from fleet.rulebook.renewal import RENEWAL
 from fleet.storage import db
 from fleet.storage.history import verify
 from tests.renewals.racing import race
@@ -23,7 +24,7 @@ def due(session):
 
 def count() -> int:
     db.session.rollback()
-    return db.session.scalar(select(func.count()).select_from(Renewal)) or 0
+    return db.session.scalar(select(func.count()).where(CoverRequest.occasion == RENEWAL)) or 0
 
 
 @pytest.mark.parametrize("days", [[X, X, X], [X, X + DAY]])

@@ -167,7 +167,7 @@ def test_every_verb_of_the_services_has_words() -> None:
 def _verbs_used() -> set[str]:
     import re
 
-    from fleet.renewals.service import JOB
+    from fleet.renewals.daily import JOB
 
     sources = Path(fleet.__file__).parent.rglob("*.py")
     found = (re.findall(r"\bact\(\s*\"([^\"]+)\"", one.read_text("utf-8")) for one in sources)

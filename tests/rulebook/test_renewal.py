@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fleet.rulebook.book import RenewalRule
 from fleet.rulebook.cover import Policy, Vehicle
-from fleet.rulebook.renewal import Need, need, needs, on_the_road
+from fleet.rulebook.renewal import RENEWAL, Need, need, needs, on_the_road
 from fleet.words import Days, last_day, noon
 from tests import make
 from tests.rulebook import fleets
@@ -20,7 +20,8 @@ TICK = timedelta(microseconds=1)
 
 
 def on(day: date, *policies: Policy, vehicle: Vehicle | None = None) -> Need | None:
-    return need(vehicle or make.vehicle(), policies, "compulsory", BOOK, day)
+    found = need(vehicle or make.vehicle(), policies, "compulsory", BOOK, day)
+    return found if found and found.occasion == RENEWAL else None
 
 
 @pytest.mark.parametrize(
@@ -157,6 +158,7 @@ def test_needs_against_the_paper(
         while ends and (more := [p for p in periods if p.begins <= reached < p.ends]):
             reached = more[0].ends
         found = need(vehicle, policies, kind, BOOK, day)
+        found = found if found and found.occasion == RENEWAL else None
         if reached is None:
             assert found is None
             continue
@@ -195,5 +197,13 @@ def test_the_ladder_of_reminders(passed: int, rung: int | None) -> None:
 
 
 def test_a_ladder_that_rings_weekly_when_late() -> None:
-    rule = RenewalRule("3.3", 15, (-15, 0), late_every_days=7)
+    rule = RenewalRule(
+        "3.3",
+        15,
+        (-15, 0),
+        late_every_days=7,
+        desk_from=0,
+        group_from=7,
+        approval_asked=False,
+    )
     assert [rule.rung(X, X + n * DAY) for n in (0, 6, 7, 13, 14)] == [0, 0, 7, 7, 14]
