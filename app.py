@@ -91,8 +91,9 @@ def _open_rooms(app: Flask) -> None:
     for room in ROOMS:
         _floor(room, "tables")
     for pages, calls in [(_floor(room, "pages"), _floor(room, "api")) for room in ROOMS]:
-        if pages:
-            app.register_blueprint(pages.pages)
+        # A large room has pages of more than one kind: it names the others in `more`.
+        for blueprint in (pages.pages, *getattr(pages, "more", ())) if pages else ():
+            app.register_blueprint(blueprint)
         if calls:
             csrf.exempt(calls.calls)
             api.register_blueprint(calls.calls)

@@ -29,6 +29,7 @@ from fleet.web.sheets import xlsx_response
 from fleet.web.words import choices, label
 
 pages = Blueprint("renewals", __name__, url_prefix="/renewals")
+more: tuple[Blueprint, ...] = ()  # the desk's pages and the papers, each a file of its own
 
 SORTS = {
     "due": (CoverRequest.expiry_day, Vehicle.vin, CoverRequest.kind),

@@ -13,7 +13,7 @@ from itertools import count
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import event, select
+from sqlalchemy import delete, event, select
 
 import fleet.policies.steps  # noqa: F401 - it writes the steps as it listens
 from fleet.insurers.tables import INSURER, Insurer
