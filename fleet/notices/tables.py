@@ -21,7 +21,7 @@ class Digest(Base):
     """One message to a person by a channel: number 0 is the day's, others are urgent ones.
 
     `message_id` and `created_at` (the mail's Date) stay, so that a mail sent again after a crash
-    is known as the same. `lease` is held by the process that sends it.
+    is known as the same. `lease` names the try under way; `attempts` counts those that failed.
     """
 
     __tablename__ = "notice_digests"
@@ -40,6 +40,7 @@ class Digest(Base):
     state: Mapped[str] = mapped_column(String(10), default=WAITING)
     attempts: Mapped[int] = mapped_column(default=0)
     next_try_at: Mapped[datetime] = mapped_column(UtcInstant)
+    give_up_at: Mapped[datetime] = mapped_column(UtcInstant)
     lease: Mapped[str | None] = mapped_column(String(36))
     lease_until: Mapped[datetime | None] = mapped_column(UtcInstant)
     sent_at: Mapped[datetime | None] = mapped_column(UtcInstant)

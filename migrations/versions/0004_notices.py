@@ -29,6 +29,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(10), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("next_try_at", INSTANT, nullable=False),
+        sa.Column("give_up_at", INSTANT, nullable=False),
         sa.Column("lease", sa.String(36)),
         sa.Column("lease_until", INSTANT),
         sa.Column("sent_at", INSTANT),
