@@ -230,7 +230,7 @@ def _items(digest: Digest, user: User) -> Sequence[Item]:
     rows = db.session.execute(
         select(_notices.id, _notices.topic, _notices.facts, _notices.link, _notices.company_id)
         .where(_notices.digest_id == digest.id, _notices.state == QUEUED)
-        .order_by(_notices.urgent.desc(), _notices.id)
+        .order_by(_notices.urgent.desc(), _notices.topic, _notices.id)
     ).all()
     theirs = [row for row in rows if user.active and _may_read(row, user)]
     _set_state([row.id for row in rows if row not in theirs], DROPPED)

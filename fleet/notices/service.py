@@ -248,26 +248,36 @@ def _allowed(text: str) -> tuple[str, str]:
 
 
 def _move_queued(user_id: int, closed: str, other: str) -> None:
-    """Let what waits for a channel go out by another, unless it does already."""
-    there, waiting = aliased(Notice), select(Digest.id).where(Digest.state == WAITING)
-    queued = (
-        (Notice.recipient_id == user_id)
-        & (Notice.channel == closed)
-        & (Notice.state == QUEUED)
-        & or_(Notice.digest_id.is_(None), Notice.digest_id.in_(waiting))
+    """Let what waits for a channel go out by another, unless it does already.
+
+    A row that an earlier move dropped there is queued again: the key lets there be no second.
+    """
+    waiting = select(Digest.id).where(Digest.state == WAITING)
+    queued = and_(
+        Notice.recipient_id == user_id,
+        Notice.channel == closed,
+        Notice.state == QUEUED,
+        or_(Notice.digest_id.is_(None), Notice.digest_id.in_(waiting)),
     )
-    twin = (
-        select(there.id)
-        .where(there.subject == Notice.subject, there.occasion == Notice.occasion)
-        .where(there.recipient_id == user_id, there.channel == other)
-        .exists()
-    )
+    dropped = and_(Notice.recipient_id == user_id, Notice.channel == other, Notice.state == DROPPED)
     for which, values in (
-        (and_(queued, twin), {"state": DROPPED}),
-        (and_(queued, ~twin), {"channel": other, "digest_id": None}),
+        (and_(dropped, _twin(user_id, closed, QUEUED)), {"state": QUEUED, "digest_id": None}),
+        (and_(queued, _twin(user_id, other)), {"state": DROPPED}),
+        (queued, {"channel": other, "digest_id": None}),
     ):
         statement = update(Notice).where(which).values(**values)
         db.session.execute(statement.execution_options(synchronize_session=False))
+
+
+def _twin(user_id: int, channel: str, state: str | None = None) -> Any:
+    """That the same is told to the same person by a channel."""
+    there = aliased(Notice)
+    found = (
+        select(there.id)
+        .where(there.subject == Notice.subject, there.occasion == Notice.occasion)
+        .where(there.recipient_id == user_id, there.channel == channel)
+    )
+    return (found if state is None else found.where(there.state == state)).exists()
 
 
 # ------------------------------------------------------------------ what a person reads
