@@ -23,6 +23,7 @@ from fleet.web.locale import init_locale
 ROOMS = (
     "work",
     "people",
+    "notices",
     "insurers",
     "vehicles",
     "policies",

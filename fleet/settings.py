@@ -65,6 +65,29 @@ class Settings:
     mail_sender: str = _setting(
         "FLEET_MAIL_SENDER", "fleet@localhost", "Sender address of mail to people."
     )
+    mail_user: str = _setting("FLEET_MAIL_USER", "", "Name to sign in with at the SMTP server.")
+    mail_password: str = _setting(
+        "FLEET_MAIL_PASSWORD", "", "Password to sign in with at the SMTP server."
+    )
+    mail_tls: str = _setting(
+        "FLEET_MAIL_TLS", "", "`starttls` or `tls` (from the first byte); empty: no encryption."
+    )
+    base_url: str = _setting(
+        "FLEET_BASE_URL", "http://127.0.0.1:8000", "Where people reach this server; links begin so."
+    )
+    language: str = _setting(
+        "FLEET_LANGUAGE", "zh_Hans", "Language of notices to a person who has chosen none."
+    )
+    digest_time: str = _setting(
+        "FLEET_DIGEST_TIME",
+        "08:00",
+        "Company time from which the day's notices go out; urgent ones go at once.",
+    )
+    chat_hosts: str = _setting(
+        "FLEET_CHAT_HOSTS",
+        "",
+        "Hosts (`host` or `host:port`, a comma between) that `json(s)://` chat addresses may name.",
+    )
     trusted_hosts: str = _setting(
         "FLEET_TRUSTED_HOSTS",
         "",

@@ -5,17 +5,15 @@ from __future__ import annotations
 import logging
 import re
 import smtplib
-from email.message import EmailMessage
 from typing import Any
 
-from flask import current_app
 from flask_security import EmailValidateException, MailUtil
 from flask_security.utils import get_message
 
+from fleet.web.mail import Letter, send
 from fleet.words import normalise
 
 log = logging.getLogger(__name__)
-SECONDS = 10
 _ADDRESS = re.compile(r"[^@\s\x00-\x1f\"<>,;:()\[\]\\]{1,64}@[^@\s\x00-\x1f\"<>,;:()\[\]\\]{1,190}")
 
 
@@ -56,15 +54,8 @@ class Mail(MailUtil):
 
         An error shown would tell that the address belongs to a user.
         """
-        del html
-        message = EmailMessage()
-        message["Subject"] = str(subject)
-        message["From"] = str(sender)
-        message["To"] = str(recipient)
-        message.set_content(body or "")
-        server = current_app.config["MAIL_SERVER"], current_app.config["MAIL_PORT"]
+        del html, sender
         try:
-            with smtplib.SMTP(*server, timeout=SECONDS) as smtp:
-                smtp.send_message(message)
+            send(Letter(str(recipient), str(subject), body or ""))
         except (OSError, smtplib.SMTPException):
             log.exception("mail %s was not sent", template)

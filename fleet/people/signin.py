@@ -117,8 +117,6 @@ def _config(settings: Settings) -> dict[str, Any]:
         "SECURITY_TWO_FACTOR_RESCUE_MAIL": settings.mail_sender,
         "SECURITY_TWO_FACTOR_POST_SETUP_VIEW": "/account",
         "SECURITY_POST_CHANGE_VIEW": "/account",
-        "MAIL_SERVER": settings.mail_server,
-        "MAIL_PORT": int(settings.mail_port),
     }
 
 

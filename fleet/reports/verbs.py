@@ -17,6 +17,7 @@ VERBS: Mapping[str, LazyString] = {
     "change_region": _l("Region changed"),
     "change_user": _l("Person changed"),
     "check_workbook": _l("Workbook checked"),
+    "choose_channels": _l("Ways to be told chosen"),
     "choose_language": _l("Language chosen"),
     "create_company": _l("Company entered"),
     "create_region": _l("Region entered"),
@@ -30,12 +31,15 @@ VERBS: Mapping[str, LazyString] = {
     "edit_policy": _l("Policy corrected"),
     "edit_vehicle": _l("Vehicle corrected"),
     "end_designation": _l("Designation ended"),
+    "end_snooze": _l("Snooze ended"),
     "endorse_policy": _l("Policy endorsed"),
+    "forget_chat_address": _l("Chat address forgotten"),
     "import_workbook": _l("Workbook imported"),
     "lay_up": _l("Vehicle laid up"),
     "leave_fleet": _l("Vehicle left the fleet"),
     "move_vehicle": _l("Vehicle moved to another company"),
     "pay_claim": _l("Claim paid"),
+    "read_notices": _l("Notices read"),
     "record_claim": _l("Claim recorded"),
     "record_policy": _l("Policy recorded"),
     "record_reversed_invoice": _l("Reversed invoice recorded"),
@@ -48,7 +52,9 @@ VERBS: Mapping[str, LazyString] = {
     "return_to_service": _l("Vehicle back in service"),
     "revoke_token": _l("API token revoked"),
     "run-day": _l("Daily job run"),
+    "send_notices_again": _l("Notices sent again"),
     "set_up_second_factor": _l("Second factor set up"),
+    "snooze_notices": _l("Notices snoozed"),
 }
 
 

@@ -2,7 +2,8 @@
 
 A view names the one permission it needs. The request then sees the rows of those companies
 only for which the caller holds that permission, so that a person who is finance here and
-company admin there cannot do here what they may only do there.
+company admin there cannot do here what they may only do there. A view that shows nothing but
+what is the caller's own says so instead.
 """
 
 from __future__ import annotations
@@ -130,6 +131,15 @@ def needs(permission: May) -> Callable[[View], View]:
     return mark
 
 
+def signed_in(view: View) -> View:
+    """Let a view be called by anybody signed in, whatever their roles; it sees no company's rows.
+
+    For what is a person's own: somebody whose last role was taken away has it still.
+    """
+    view.fleet_signed_in = True  # type: ignore[attr-defined]
+    return view
+
+
 def public(view: View) -> View:
     """Let anybody call a view; it must show nothing of the group."""
     view.fleet_public = True  # type: ignore[attr-defined]
@@ -175,11 +185,19 @@ def _guard(identify: Callable[[], Caller | None]) -> Response | None:
         return None
     if g.caller is None:
         return _ask_to_sign_in()
+    if is_own(view):
+        limit_to(Scope())
+        return None
     permission: May | None = getattr(view, "fleet_needs", None)
     if permission is None or not g.caller.may(permission):
         abort(403)
     limit_to(g.caller.scope(permission))
     return None
+
+
+def is_own(view: Callable[..., Any]) -> bool:
+    """Whether a view may be called by anybody signed in."""
+    return bool(getattr(view, "fleet_signed_in", False))
 
 
 def is_public(endpoint: str, view: Callable[..., Any]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -20,6 +20,9 @@ from fleet.words import last_day, plain_number
 
 if TYPE_CHECKING:
     from flask import Flask
+
+
+_COUNTS = "fleet_counts"
 
 
 def init_furniture(app: Flask) -> None:
@@ -99,10 +102,12 @@ class Place:
     label: LazyString
     href: str
     here: bool
+    count: int = 0
 
 
 _PLACES: tuple[tuple[tuple[str, ...], LazyString], ...] = (
     (("/",), _l("Home")),
+    (("/notices",), _l("Notices")),
     (("/vehicles",), _l("Vehicles")),
     (("/policies",), _l("Policies")),
     (("/renewals",), _l("Renewals")),
@@ -119,10 +124,25 @@ def navigation() -> list[Place]:
     """The places that exist and that the caller may visit."""
     here = request.path.rstrip("/") or "/"
     return [
-        Place(words, href, here == path or (path != "/" and here.startswith(path + "/")))
+        Place(
+            words,
+            href,
+            here == path or (path != "/" and here.startswith(path + "/")),
+            _counted(path),
+        )
         for path, href, endpoint, words in _built()
         if may_visit(endpoint)
     ]
+
+
+def count_at(app: Flask, path: str, count: Callable[[], int]) -> None:
+    """Let a place of the navigation show how many of the caller's things wait there."""
+    app.extensions.setdefault(_COUNTS, {})[path] = count
+
+
+def _counted(path: str) -> int:
+    count: Callable[[], int] | None = current_app.extensions.get(_COUNTS, {}).get(path)
+    return count() if count else 0
 
 
 def _built() -> Iterator[tuple[str, str, str, LazyString]]:
@@ -162,6 +182,8 @@ def may_visit(endpoint: str) -> bool:
     if access.is_public(endpoint, view):
         return True
     caller, needed = access.caller_or_none(), getattr(view, "fleet_needs", None)
+    if caller is not None and access.is_own(view):
+        return True
     return caller is not None and needed is not None and caller.may(May(needed))
 
 

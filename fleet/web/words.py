@@ -134,6 +134,24 @@ DECISION: Words = {
     "refused": _l("Refused"),
 }
 CLAIM_STATE: Words = {**DECISION, "paid": _l("Paid")}
+CHANNEL: Words = {
+    "mail": _l("Mail"),
+    "chat": _l("Chat"),
+    "inbox": _l("In the system"),
+}
+NOTICE_STATE: Words = {
+    "unread": _l("Unread"),
+    "read": _l("Read"),
+    "snoozed": _l("Snoozed"),
+    "dropped": _l("Settled"),
+}
+CHAT_SERVICE: Words = {
+    "wecombot": _l("WeCom"),
+    "dingtalk": _l("DingTalk"),
+    "feishu": _l("Feishu"),
+    "lark": _l("Lark"),
+    "json": _l("A program of the company"),
+}
 # Who acts without a sign-in; the history keeps these names as they stand.
 ACTOR: Words = {
     "command line": _l("command line"),
@@ -207,6 +225,9 @@ VOCABULARIES: Mapping[str, Words] = {
     "decision": DECISION,
     "claim_state": CLAIM_STATE,
     "actor": ACTOR,
+    "channel": CHANNEL,
+    "notice_state": NOTICE_STATE,
+    "chat_service": CHAT_SERVICE,
     "terms": TERMS,
     "shortfall": SHORTFALL,
     "reason": REASON,

@@ -19,8 +19,16 @@ from tests.cast import World
 
 pytestmark = pytest.mark.one_engine
 
-# company admin, desk, finance, administrator, auditor; "*" is anybody, signed in or not.
-LETTERS = {"company": "C", "desk": "D", "finance": "F", "administrator": "G", "auditor": "A"}
+# company admin, desk, finance, administrator, auditor, a stranger: somebody without any role;
+# "*" is anybody, signed in or not.
+LETTERS = {
+    "company": "C",
+    "desk": "D",
+    "finance": "F",
+    "administrator": "G",
+    "auditor": "A",
+    "stranger": "S",
+}
 MATRIX = """
 GET api-docs.openapi_json *
 GET api_policies.standing CDFGA
@@ -45,6 +53,21 @@ POST insurers.end_designation DG
 GET insurers.index CDFGA
 GET insurers.register DG
 POST insurers.register DG
+POST notices.end_snooze CDFGAS
+GET notices.export CDFGAS
+POST notices.forget_chat CDFGAS
+GET notices.index CDFGAS
+POST notices.mark_all_read CDFGAS
+POST notices.mark_read CDFGAS
+POST notices.open_notice CDFGAS
+GET notices.preferences CDFGAS
+POST notices.preferences CDFGAS
+GET notices.snooze CDFGAS
+POST notices.snooze CDFGAS
+GET notices.snoozes CDFGAS
+POST notices.try_again G
+POST notices.try_chat CDFGAS
+GET notices.undelivered G
 GET people.account CDFGA
 POST people.activate G
 GET people.companies G
@@ -128,6 +151,11 @@ OTHERS = {"static", "bootstrap.static"}  # files; Flask-Security guards its own 
 # A row of which company an address names: by the part of the address, or by the endpoint.
 NAMES = {"claim_id": "claim", "user_id": "user", "company_id": "company", "region_id": "region"}
 WHOLE_GROUP = "GA"
+# What these name by a number is somebody's own; nobody of the cast has one.
+NOBODYS = {
+    *("notices.end_snooze", "notices.forget_chat", "notices.mark_read", "notices.open_notice"),
+    *("notices.snooze", "people.revoke_token"),
+}
 FINE = {200, 201, 202, 302, 303, 400, 409, 415, 422}
 
 
@@ -176,7 +204,7 @@ def value(name: str, endpoint: str, rows: cast.Rows) -> str | int:
         return rows.number
     if name == "number":
         return rows.ids["designation" if room == "insurers" else "upload"]
-    return {"vin": rows.vin, "code": "INS-A", "token_id": 1}[name]
+    return {"vin": rows.vin, "code": "INS-A", "token_id": 1, "snooze_id": 1}[name]
 
 
 @pytest.fixture
@@ -221,7 +249,7 @@ def is_row(app: Flask, cell: Cell) -> bool:
     return any(scoped.search(rule.rule) for rule in app.url_map.iter_rules(cell.endpoint))
 
 
-@pytest.mark.parametrize("who", [*LETTERS, "stranger", None])
+@pytest.mark.parametrize("who", [*LETTERS, None])
 def test_everybody_gets_the_answer_of_the_table(app: Flask, world: World, who: str | None) -> None:
     wrong = []
     person = Person(app, who)
@@ -229,7 +257,7 @@ def test_everybody_gets_the_answer_of_the_table(app: Flask, world: World, who: s
         answer = person.send(cell, world.own)
         may = cell.who == "*" or (who is not None and LETTERS.get(who, "-") in cell.who)
         if may:
-            absent = is_upload(cell) or cell.endpoint == "people.revoke_token"
+            absent = is_upload(cell) or cell.endpoint in NOBODYS
             good = answer.status_code in (FINE | {404} if absent else FINE)
             good = good and not leads_to_sign_in(answer)
         elif who is None:
