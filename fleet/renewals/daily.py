@@ -28,6 +28,7 @@ from fleet.people.tables import Company, Region
 from fleet.policies.facts import VehicleFacts, facts
 from fleet.policies.steps import rewrite_steps
 from fleet.policies.tables import CoverNeed, Policy
+from fleet.renewals import telling
 from fleet.renewals.rules import (
     DUE,
     ENDED_BY_FACTS,
@@ -43,7 +44,7 @@ from fleet.rulebook.renewal import RENEWAL, following
 from fleet.storage import Actor, Deed, act, db, everyone
 from fleet.vehicles.tables import Vehicle
 from fleet.words import noon
-from fleet.work.service import note_run, take_turn
+from fleet.work.service import last_run_before, note_run, take_turn
 
 JOB = "run-day"
 CARRIED = "carried"
@@ -148,6 +149,7 @@ def run_day(day: date, by: Actor, at: datetime) -> dict[str, Any]:
         take_turn(JOB, at)
         _fill_needs()
         report = _run(_day(day, at), deed)
+        telling.remind(day, last_run_before(JOB, day), current_app.extensions["rulebook"], at)
         note_run(JOB, day, at)
     return report
 
@@ -171,7 +173,7 @@ def _run(day: Day, deed: Deed) -> dict[str, Any]:
     arising, endings = _arising(day), endings_of(gone(day), day)
     carried = _carried(endings, day)
     arising = _openable([*arising, *(one for _, one in carried)], endings)
-    write_ended(endings, day, deed.by.name)
+    write_ended(endings, day, deed.by)
     _write_opened(arising, day)
     _carry_over(carried, day, deed.by.name)
     report = _report(arising, endings, day)
@@ -326,7 +328,7 @@ def _openable(wanted: Iterable[Arising], endings: list[Ending]) -> list[Arising]
 # What it writes
 
 
-def write_ended(endings: list[Ending], day: Day, by: str) -> None:
+def write_ended(endings: list[Ending], day: Day, by: Actor) -> None:
     """End requests, and note so of those that somebody had worked on."""
     _change(
         [
@@ -341,8 +343,12 @@ def write_ended(endings: list[Ending], day: Day, by: str) -> None:
     )
     worked_on = [one for one in endings if one.request.state != DUE]
     _note_moves(
-        [(one.request.id, ENDED_ITSELF, one.request.state, one.why) for one in worked_on], day, by
+        [(one.request.id, ENDED_ITSELF, one.request.state, one.why) for one in worked_on],
+        day,
+        by.name,
     )
+    why = {one.request.id: one.why for one in worked_on}
+    telling.ended(why, [one.request.id for one in endings], by, day.at, day.on)
 
 
 def _note_moves(moves: list[tuple[int, str, str, str]], day: Day, by: str) -> None:

@@ -28,5 +28,5 @@ def _decide(vehicle_ids: set[int], deed: Deed) -> None:
     day = Day(local_day(deed.at, book.zone), book, deed.at)
     endings = [one for one in endings_of(gone(day, vehicle_ids), day) if one.why != EXPIRY_CHANGED]
     if endings:
-        write_ended(endings, day, deed.by.name)
+        write_ended(endings, day, deed.by)
         deed.note(table="cover_requests", closed=[line_of(one, day) for one in endings])

@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from flask import current_app
 from sqlalchemy import select
 
 from fleet.people.tables import Region
-from fleet.renewals import refusals, rules
+from fleet.renewals import refusals, rules, telling
 from fleet.renewals.tables import CoverRequest, RequestMove
 from fleet.storage import Actor, act, db
 from fleet.web.errors import Refusal, Stale
+from fleet.words import local_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ def each(
             if not outcome.moved:
                 raise _NothingMoved  # noqa: TRY301 - `act` undoes a verb by what it raises
             deed.subject = _subject(found, outcome)
+            tell_moved([request for request in found if request.id in set(outcome.moved)], by, at)
     except _NothingMoved:
         return outcome
     return outcome
@@ -83,6 +86,14 @@ def _try(
         return
     note_move(request, move, after, by, at, reason)
     outcome.moved.append(request.id)
+
+
+def tell_moved(requests: Sequence[CoverRequest], by: Actor, at: datetime) -> None:
+    """Tell whom the last steps of some requests concern, within the verb under way."""
+    db.session.flush()
+    zone = current_app.extensions["rulebook"].zone
+    made = [(request, request.moves[-1]) for request in requests]
+    telling.moved(made, by, at, local_day(at, zone))
 
 
 def _subject(found: Sequence[CoverRequest], outcome: Outcome) -> str:

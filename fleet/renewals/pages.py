@@ -20,6 +20,7 @@ from fleet.renewals.queries import (
 )
 from fleet.renewals.rules import OPEN, STATES
 from fleet.renewals.tables import CoverRequest
+from fleet.renewals.telling import offer_topics
 from fleet.storage import db
 from fleet.vehicles.tables import Vehicle
 from fleet.web import clock
@@ -29,6 +30,7 @@ from fleet.web.sheets import xlsx_response
 from fleet.web.words import choices, label
 
 pages = Blueprint("renewals", __name__, url_prefix="/renewals")
+pages.record(lambda state: offer_topics(state.app))
 more: tuple[Blueprint, ...] = ()  # the desk's pages and the papers, each a file of its own
 
 SORTS = {

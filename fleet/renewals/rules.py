@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from fleet.rulebook.book import Requirement, Rulebook
+from fleet.notices.rules import COMPANY, DESK, GROUP
+from fleet.rulebook.book import RenewalRule, Requirement, Rulebook
 from fleet.rulebook.cover import Policy, Vehicle
 from fleet.rulebook.renewal import NEW, cover_ends
 from fleet.words import last_day, noon
@@ -87,6 +88,19 @@ def leads_to(move: str, state: str) -> str | None:
 def moves_from(state: str) -> list[str]:
     """Return the moves that a state allows."""
     return [move for move, (before, _) in MOVES.items() if state in before]
+
+
+def told_at(state: str, rung: int, ladder: RenewalRule) -> tuple[str, ...]:
+    """Return the levels that are reminded of a request at a rung, each beside the ones before.
+
+    Whoever has to act, company or desk; then the desk, then the group, as the ladder says.
+    """
+    levels = [DESK if state in WITH_DESK else COMPANY]
+    if rung >= ladder.desk_from and DESK not in levels:
+        levels.append(DESK)
+    if rung >= ladder.group_from:
+        levels.append(GROUP)
+    return tuple(levels)
 
 
 def approval_asked(occasion: str, region: str, book: Rulebook, day: date) -> bool:

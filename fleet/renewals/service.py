@@ -30,6 +30,7 @@ from fleet.renewals.moving import (
     note_move,
     plainly,
     region_of,
+    tell_moved,
     the_one,
 )
 from fleet.renewals.rules import AskedLine
@@ -88,6 +89,7 @@ def prepare(
         _replace_lines(request, prepared.lines)
         approved = request.approval is not None and request.approval.state == APPROVAL_GIVEN
         note_move(request, rules.PREPARE, rules.APPROVED if approved else state, by, at)
+        tell_moved([request], by, at)
     return request
 
 

@@ -38,6 +38,16 @@ def last_run(job: str) -> date | None:
     return found
 
 
+def last_run_before(job: str, day: date) -> date | None:
+    """The latest earlier day for which the job ran, None where there is none."""
+    found: date | None = db.session.scalar(
+        select(func.max(JobRun.day)).where(
+            JobRun.job == job, JobRun.scope == GROUP, JobRun.day < day
+        )
+    )
+    return found
+
+
 def _put(job: str, scope: str, day: date, at: datetime) -> None:
     statement: Any = _upsert()(JobRun).values(job=job, scope=scope, day=day, done_at=at)
     db.session.execute(

@@ -1,14 +1,14 @@
 """Renewals become requests for cover, with their covers, approvals, placements and moves.
 
 Revision ID: 0005_requests
-Follows: 0002
+Follows: 0004_notices
 """
 
 from alembic import op
 import sqlalchemy as sa
 
 revision = '0005_requests'
-down_revision = '0002'
+down_revision = '0004_notices'
 branch_labels = None
 depends_on = None
 
