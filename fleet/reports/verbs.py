@@ -8,8 +8,11 @@ from flask_babel import lazy_gettext as _l
 from flask_babel.speaklater import LazyString
 
 VERBS: Mapping[str, LazyString] = {
+    "accept_request": _l("Request accepted"),
     "activate_user": _l("Person let in again"),
     "add_vehicle_type": _l("Vehicle type added"),
+    "approve_request": _l("Request approved in the OA"),
+    "ask_new_cover": _l("New cover asked for"),
     "cancel_policy": _l("Policy cancelled"),
     "change_company": _l("Company changed"),
     "change_password": _l("Password changed"),
@@ -33,12 +36,16 @@ VERBS: Mapping[str, LazyString] = {
     "end_designation": _l("Designation ended"),
     "end_snooze": _l("Snooze ended"),
     "endorse_policy": _l("Policy endorsed"),
+    "expect_premium": _l("Expected premium noted"),
     "forget_chat_address": _l("Chat address forgotten"),
+    "hear_oa": _l("The OA's word taken"),
     "import_workbook": _l("Workbook imported"),
     "lay_up": _l("Vehicle laid up"),
     "leave_fleet": _l("Vehicle left the fleet"),
     "move_vehicle": _l("Vehicle moved to another company"),
     "pay_claim": _l("Claim paid"),
+    "place_request": _l("Request placed with an insurer"),
+    "prepare_request": _l("Request prepared"),
     "read_notices": _l("Notices read"),
     "record_claim": _l("Claim recorded"),
     "record_policy": _l("Policy recorded"),
@@ -49,12 +56,17 @@ VERBS: Mapping[str, LazyString] = {
     "remove_second_factor": _l("Second factor removed"),
     "repair_steps": _l("Timelines repaired"),
     "reset_password": _l("Password set anew"),
+    "resume_request": _l("Request taken up again"),
+    "return_request": _l("Request returned"),
     "return_to_service": _l("Vehicle back in service"),
     "revoke_token": _l("API token revoked"),
     "run-day": _l("Daily job run"),
     "send_notices_again": _l("Notices sent again"),
     "set_up_second_factor": _l("Second factor set up"),
     "snooze_notices": _l("Notices snoozed"),
+    "submit_request": _l("Request reported to the desk"),
+    "take_back_request": _l("Request taken back from the insurer"),
+    "withdraw_request": _l("Request withdrawn"),
 }
 
 

@@ -114,6 +114,11 @@ WITHDRAWN_FOR: Words = {
     "laid_up": _l("Laid up"),
     "other": _l("Another reason"),
 }
+APPROVAL_STATE: Words = {
+    "approved": _l("Approved"),
+    "rejected": _l("Refused"),
+    "withdrawn": _l("Taken back"),
+}
 REQUEST_MOVE: Words = {
     "prepare": _l("Prepared"),
     "approve": _l("Approved in the OA"),
@@ -222,6 +227,7 @@ VOCABULARIES: Mapping[str, Words] = {
     "occasion": OCCASION,
     "withdrawn_for": WITHDRAWN_FOR,
     "request_move": REQUEST_MOVE,
+    "approval_state": APPROVAL_STATE,
     "decision": DECISION,
     "claim_state": CLAIM_STATE,
     "actor": ACTOR,
