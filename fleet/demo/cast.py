@@ -32,7 +32,12 @@ def _person(mailbox: str, name: str, *grants: Given) -> DemoPerson:
 
 CAST = (
     _person("admin", "演示集团管理员", Given(GROUP_ADMINISTRATOR)),
-    _person("desk", "演示片区专员", Given(INSURANCE_DESK, region="DEMO-N")),
+    _person(
+        "desk",
+        "演示片区专员",
+        Given(INSURANCE_DESK, region="DEMO-N"),
+        Given(INSURANCE_DESK, region="DEMO-E"),
+    ),
     _person("company", "演示公司管理员", Given(COMPANY_ADMIN, company="DEMO-02")),
     _person("finance", "演示财务", Given(FINANCE)),
     _person("auditor", "演示审计", Given(AUDITOR)),

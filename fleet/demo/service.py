@@ -1,4 +1,4 @@
-"""Loads the demo group the way a real one comes in: import, claims, a day's run, sign-ins."""
+"""Loads the demo group as a real one comes in: import, claims, sign-ins, a day's run, steps."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from sqlalchemy import exists, select
 from fleet.demo.cast import CAST, PASSWORD
 from fleet.demo.claims import PAID, claims
 from fleet.demo.group import COMPANIES, INSURERS, POOL, POOL_NAME, REGIONS, designations
+from fleet.demo.requests import move_on
 from fleet.demo.sheets import Workbook
 from fleet.demo.vehicles import Papers, fill
 from fleet.people.service import create_user
@@ -23,6 +24,8 @@ from fleet.reimbursement.rules import Asked
 from fleet.reimbursement.service import pay, record
 from fleet.reimbursement.tables import Claim
 from fleet.renewals.daily import run_day
+from fleet.renewals.rules import WITHDRAWN
+from fleet.renewals.tables import CoverRequest
 from fleet.storage import Actor, db, everyone
 from fleet.web.errors import Refusal
 from fleet.words import local_day
@@ -77,8 +80,8 @@ def load_demo(by: Actor, at: datetime, *, if_empty: bool = False) -> str:
 
 
 def is_loaded() -> bool:
-    """Whether the demo group was loaded to its end: its sign-ins come last."""
-    return bool(db.session.scalar(select(exists().where(User.email == CAST[-1].email))))
+    """Whether the demo group was loaded to its end: its requests are moved on last."""
+    return bool(db.session.scalar(select(exists().where(CoverRequest.state == WITHDRAWN))))
 
 
 def _others_are_here() -> bool:
@@ -112,8 +115,9 @@ def _load(by: Actor, at: datetime) -> None:
     _bring_in(book, by, at)
     if not db.session.scalar(select(exists().where(Claim.id > 0))):
         _claim(papers, today, by, at)
-    run_day(today, by=by, at=at)
     _let_sign_in(by, at)
+    run_day(today, by=by, at=at)
+    move_on(at)
 
 
 def invent(today: date) -> tuple[Workbook, Papers]:
