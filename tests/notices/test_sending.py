@@ -18,7 +18,7 @@ from fleet.people import service as people
 from fleet.people.service import Given
 from fleet.storage import act, db, limit_to
 from fleet.storage.scope import EVERYTHING
-from fleet.web.access import COMPANY_ADMIN, GROUP_ADMINISTRATOR
+from fleet.web.access import COMPANY_ADMIN
 from tests import cast
 from tests.notices.post import MORNING, WHO, Mailbox, about, free_port, running, say, set_up
 
@@ -195,6 +195,15 @@ def test_a_refused_address_keeps_nobody_else_waiting(session, port, ada, bea):
     assert states() == {"sent": 2}
 
 
+def test_an_address_that_the_server_cannot_write_keeps_nobody_waiting(session, mailbox, bea):
+    zhang = cast.let_in("张").id
+    say(about(zhang, 1), about(bea, 1))
+    assert send_due(MORNING) == 1
+    assert mailbox.to("bea")
+    assert "NotSupported" in str(problems())
+    assert db.session.scalar(select(Channel)) is None
+
+
 def test_a_topic_that_fails_keeps_nobody_else_waiting(app, session, mailbox, ada, bea):
     offer_topic(app, "broken", lambda facts: facts["missing"])
     say(about(bea, 2))
@@ -217,9 +226,10 @@ def test_the_waits(failures, minutes):
 def test_ten_thousand_notices_of_fifty_people_take_seconds(session, mailbox):
     import time
 
-    cast.let_in("first", Given(GROUP_ADMINISTRATOR))
-    group = [cast.let_in(f"p{number}").id for number in range(50)]
-    many = [about(person, number) for person in group for number in range(200)]
+    company = cast.move_in("administrator").own.ids["company"]
+    role = Given(COMPANY_ADMIN, company="A")
+    group = [cast.let_in(f"p{number}", role).id for number in range(50)]
+    many = [about(person, number, company_id=company) for person in group for number in range(200)]
     begun = time.monotonic()
     say(*many)
     written = time.monotonic()
