@@ -210,7 +210,7 @@ def claim(digest_id: int, at: datetime) -> Parcel | None:
         if items:
             kept = db.session.get(Preference, user.id, populate_existing=True)
             return _parcel(digest, user, items, lease, kept.chat_secret if kept else None)
-        _end(digest_id, lease, DROPPED)
+        _end(digest_id, lease, DROPPED, problem=None)
         return None
 
 

@@ -230,9 +230,7 @@ def _lines(items: Sequence[Item]) -> list[tuple[Line, str]]:
 
 
 def _subject(count: int) -> str:
-    return ngettext(
-        "Vehicle insurance: %(num)s notice", "Vehicle insurance: %(num)s notices", count
-    )
+    return ngettext("Fleet insurance: %(num)s notice", "Fleet insurance: %(num)s notices", count)
 
 
 def _language(parcel: Parcel) -> str:

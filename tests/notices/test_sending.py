@@ -69,7 +69,7 @@ def test_a_day_is_one_mail_in_the_readers_language(session, mailbox, ada, bea):
     assert send_due(MORNING) == 2
     assert send_due(MORNING + MINUTE) == 0
     (english,), (chinese,) = mailbox.to("ada"), mailbox.to("bea")
-    assert english["Subject"] == "Vehicle insurance: 2 notices"
+    assert english["Subject"] == "Fleet insurance: 2 notices"
     assert "1. Vehicles 京A00001" in english.get_content()
     assert "http://127.0.0.1:8000/notices/preferences" in english.get_content()
     assert "车辆 京A00002" in chinese.get_content()
@@ -181,6 +181,19 @@ def test_after_three_days_a_mail_is_given_up_and_can_be_tried_again(session, por
         assert send_due(late + 60 * MINUTE) == 1
         assert len(mailbox.mails) == 1
     assert states() == {"sent": 1}
+
+
+def test_what_was_given_up_and_is_settled_does_not_come_back(session, port, ada):
+    say(about(ada, 1))
+    send_due(MORNING)
+    send_due(MORNING + GIVE_UP + MINUTE)
+    with act("settle", **WHO):
+        forget(["request:1"])
+    try_again(**WHO)
+    with running(Mailbox(), port) as mailbox:
+        assert send_due(MORNING + GIVE_UP + ONE_DAY) == 0
+        assert mailbox.mails == []
+    assert problems() == [None]
 
 
 def test_a_refused_address_keeps_nobody_else_waiting(session, port, ada, bea):
