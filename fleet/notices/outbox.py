@@ -32,7 +32,7 @@ from fleet.notices.service import in_batches, writing
 from fleet.notices.tables import SENDING, WAITING, Channel, Digest, Notice, Preference
 from fleet.people.signin import caller_of
 from fleet.people.tables import User
-from fleet.storage import db
+from fleet.storage import Scope, db
 from fleet.web.access import May
 from fleet.work.service import take_turn
 
@@ -210,7 +210,7 @@ def claim(digest_id: int, at: datetime) -> Parcel | None:
         if items:
             kept = db.session.get(Preference, user.id, populate_existing=True)
             return _parcel(digest, user, items, lease, kept.chat_secret if kept else None)
-        _end(digest_id, lease, DROPPED)
+        _end(digest_id, lease, DROPPED, problem=None)
         return None
 
 
@@ -232,16 +232,15 @@ def _items(digest: Digest, user: User) -> Sequence[Item]:
         .where(_notices.digest_id == digest.id, _notices.state == QUEUED)
         .order_by(_notices.urgent.desc(), _notices.topic, _notices.id)
     ).all()
-    theirs = [row for row in rows if user.active and _may_read(row, user)]
+    # Asked once: a digest may hold hundreds, and this runs under the write lock.
+    scope = caller_of(user).scope(May.READ) if user.active else None
+    theirs = [row for row in rows if scope is not None and _may_read(row, scope)]
     _set_state([row.id for row in rows if row not in theirs], DROPPED)
     return [Item(row.id, row.topic, row.facts, row.link) for row in theirs]
 
 
-def _may_read(row: Row[Any], user: User) -> bool:
-    if row.company_id is None:
-        return True
-    scope = caller_of(user).scope(May.READ)
-    return scope.everything or row.company_id in scope.companies
+def _may_read(row: Row[Any], scope: Scope) -> bool:
+    return row.company_id is None or scope.everything or row.company_id in scope.companies
 
 
 def _parcel(

@@ -37,6 +37,13 @@ _CHAT_BYTES = 1800  # WeCom takes 2048, in UTF-8
 _FAILURES_IN_A_ROW = 3
 _CLOSING = 421
 _TROUBLE = (OSError, smtplib.SMTPException)
+# An address the server knows not, or cannot write (SMTPUTF8), or that makes no header.
+_ITS_OWN = (
+    smtplib.SMTPRecipientsRefused,
+    smtplib.SMTPDataError,
+    smtplib.SMTPNotSupportedError,
+    ValueError,
+)
 
 
 def send_due(now: datetime) -> int:
@@ -96,7 +103,7 @@ def _mail(server: smtplib.SMTP, digest_id: int, watch: _Watch) -> int:
         return 0
     try:
         mail.post(server, letter)
-    except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError) as error:
+    except _ITS_OWN as error:
         if _code(error) == _CLOSING:
             outbox.release(parcel)
             raise
@@ -143,7 +150,7 @@ def _letter(parcel: Parcel) -> Letter:
     )
 
 
-def _code(error: smtplib.SMTPException) -> int:
+def _code(error: Exception) -> int:
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return next((code for code, _said in error.recipients.values()), 0)
     return int(getattr(error, "smtp_code", 0))
@@ -223,9 +230,7 @@ def _lines(items: Sequence[Item]) -> list[tuple[Line, str]]:
 
 
 def _subject(count: int) -> str:
-    return ngettext(
-        "Vehicle insurance: %(num)s notice", "Vehicle insurance: %(num)s notices", count
-    )
+    return ngettext("Fleet insurance: %(num)s notice", "Fleet insurance: %(num)s notices", count)
 
 
 def _language(parcel: Parcel) -> str:

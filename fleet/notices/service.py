@@ -98,6 +98,11 @@ class Telling:
     urgent: bool = False
     company_id: int | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse a link that is no path of ours with ValueError: the inbox leads there."""
+        if not self.link.startswith("/") or self.link.startswith("//"):
+            raise ValueError("a link is a path")
+
 
 def tell(tellings: Iterable[Telling], *, at: datetime, day: date) -> None:
     """Write tellings to the ledger, within the verb under way, for each recipient's channels.
@@ -126,7 +131,7 @@ def forget(subjects: Iterable[str]) -> None:
         db.session.execute(
             update(Notice.__table__)
             .where(Notice.__table__.c.subject.in_(some))
-            .where(Notice.__table__.c.state.in_((QUEUED, UNREAD, SNOOZED)))
+            .where(Notice.__table__.c.state.in_((QUEUED, UNREAD, SNOOZED, FAILED)))
             .values(state=DROPPED)
         )
 
@@ -151,17 +156,16 @@ def _row(one: Telling, channel: str, *, at: datetime, day: date, snoozed: bool) 
 
 def _channels(people: Iterable[int]) -> dict[int, tuple[str, ...]]:
     """The channels of those of the people who may sign in."""
-    wanted = set(people)
     user, kept = User.__table__.c, Preference.__table__.c
-    rows = db.session.execute(
+    chosen = (
         select(user.id, kept.mail, kept.chat)
         .outerjoin_from(User.__table__, Preference.__table__, kept.user_id == user.id)
         .where(user.active)
     )
     return {
         id_: channels_of(mail=mail is not False, chat=bool(chat))
-        for id_, mail, chat in rows
-        if id_ in wanted
+        for some in in_batches(sorted(set(people)))
+        for id_, mail, chat in db.session.execute(chosen.where(user.id.in_(some)))
     }
 
 

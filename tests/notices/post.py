@@ -60,8 +60,8 @@ def free_port() -> int:
 
 @contextmanager
 def running(mailbox: Mailbox, port: int) -> Iterator[Mailbox]:
-    """The mail server, up for the length of a block."""
-    server = Controller(mailbox, hostname="127.0.0.1", port=port)
+    """The mail server, up for the length of a block; it writes plain addresses only."""
+    server = Controller(mailbox, hostname="127.0.0.1", port=port, enable_SMTPUTF8=False)
     server.start()
     try:
         yield mailbox

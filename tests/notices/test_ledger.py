@@ -68,6 +68,12 @@ def test_what_is_settled_is_forgotten(ada):
     }
 
 
+@pytest.mark.parametrize("link", ["https://evil.example", "//evil.example", ""])
+def test_a_link_is_a_path_of_ours(link):
+    with pytest.raises(ValueError, match="a path"):
+        Telling("request:17", "rung:-15", 1, "due", link=link)
+
+
 def test_nothing_is_told_by_a_verb_that_fails(ada):
     with pytest.raises(ZeroDivisionError), act("tell", **WHO):
         tell([Telling("request:17", "rung:-15", ada, "due")], at=cast.AT, day=DAY)

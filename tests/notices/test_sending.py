@@ -18,7 +18,7 @@ from fleet.people import service as people
 from fleet.people.service import Given
 from fleet.storage import act, db, limit_to
 from fleet.storage.scope import EVERYTHING
-from fleet.web.access import COMPANY_ADMIN, GROUP_ADMINISTRATOR
+from fleet.web.access import COMPANY_ADMIN
 from tests import cast
 from tests.notices.post import MORNING, WHO, Mailbox, about, free_port, running, say, set_up
 
@@ -69,7 +69,7 @@ def test_a_day_is_one_mail_in_the_readers_language(session, mailbox, ada, bea):
     assert send_due(MORNING) == 2
     assert send_due(MORNING + MINUTE) == 0
     (english,), (chinese,) = mailbox.to("ada"), mailbox.to("bea")
-    assert english["Subject"] == "Vehicle insurance: 2 notices"
+    assert english["Subject"] == "Fleet insurance: 2 notices"
     assert "1. Vehicles 京A00001" in english.get_content()
     assert "http://127.0.0.1:8000/notices/preferences" in english.get_content()
     assert "车辆 京A00002" in chinese.get_content()
@@ -183,6 +183,19 @@ def test_after_three_days_a_mail_is_given_up_and_can_be_tried_again(session, por
     assert states() == {"sent": 1}
 
 
+def test_what_was_given_up_and_is_settled_does_not_come_back(session, port, ada):
+    say(about(ada, 1))
+    send_due(MORNING)
+    send_due(MORNING + GIVE_UP + MINUTE)
+    with act("settle", **WHO):
+        forget(["request:1"])
+    try_again(**WHO)
+    with running(Mailbox(), port) as mailbox:
+        assert send_due(MORNING + GIVE_UP + ONE_DAY) == 0
+        assert mailbox.mails == []
+    assert problems() == [None]
+
+
 def test_a_refused_address_keeps_nobody_else_waiting(session, port, ada, bea):
     say(about(ada, 1), about(bea, 1))
     with running(Mailbox(("ada@cast.example",)), port) as mailbox:
@@ -193,6 +206,15 @@ def test_a_refused_address_keeps_nobody_else_waiting(session, port, ada, bea):
         mailbox.refused = ()
         assert send_due(MORNING + 2 * MINUTE) == 1
     assert states() == {"sent": 2}
+
+
+def test_an_address_that_the_server_cannot_write_keeps_nobody_waiting(session, mailbox, bea):
+    zhang = cast.let_in("张").id
+    say(about(zhang, 1), about(bea, 1))
+    assert send_due(MORNING) == 1
+    assert mailbox.to("bea")
+    assert "NotSupported" in str(problems())
+    assert db.session.scalar(select(Channel)) is None
 
 
 def test_a_topic_that_fails_keeps_nobody_else_waiting(app, session, mailbox, ada, bea):
@@ -217,9 +239,10 @@ def test_the_waits(failures, minutes):
 def test_ten_thousand_notices_of_fifty_people_take_seconds(session, mailbox):
     import time
 
-    cast.let_in("first", Given(GROUP_ADMINISTRATOR))
-    group = [cast.let_in(f"p{number}").id for number in range(50)]
-    many = [about(person, number) for person in group for number in range(200)]
+    company = cast.move_in("administrator").own.ids["company"]
+    role = Given(COMPANY_ADMIN, company="A")
+    group = [cast.let_in(f"p{number}", role).id for number in range(50)]
+    many = [about(person, number, company_id=company) for person in group for number in range(200)]
     begun = time.monotonic()
     say(*many)
     written = time.monotonic()

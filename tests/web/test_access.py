@@ -303,3 +303,18 @@ def test_no_list_shows_another_companys_row(app: Flask, world: World, who: str) 
             told = text(person.send(cell, world.own))
             wrong += [(cell.endpoint, name) for name in foreign if name in told]
     assert not wrong
+
+
+def test_a_view_of_ones_own_sees_no_companys_rows(app: Flask, world: World) -> None:
+    """Not even for who sees the whole group elsewhere."""
+    from fleet.people.tables import Company
+    from fleet.storage.scope import EVERYTHING
+    from fleet.web.access import GROUP_ADMINISTRATOR, Caller, Granted, _guard
+
+    chief = Caller(1, "x", "x", granted=(Granted(GROUP_ADMINISTRATOR, EVERYTHING),))
+    seen = {}
+    for path in ("/notices", "/vehicles"):
+        with app.test_request_context(path):
+            assert _guard(lambda: chief) is None
+            seen[path] = len(db.session.scalars(select(Company)).all())
+    assert seen == {"/notices": 0, "/vehicles": 2}
