@@ -27,14 +27,14 @@ def on_road(vehicle: Vehicle, day: date) -> bool:
     return all(not (it.since <= day < (it.until or date.max)) for it in vehicle.lay_ups)
 
 
-def insured(policies: Sequence[Policy], day: date) -> bool:
-    return any(one.kind == KIND and one.in_force(noon(day, BOOK.zone)) for one in policies)
+def insured(policies: Sequence[Policy], day: date, kind: str) -> bool:
+    return any(one.kind == kind and one.in_force(noon(day, BOOK.zone)) for one in policies)
 
 
-def expiry(policies: Sequence[Policy], day: date) -> date | None:
+def expiry(policies: Sequence[Policy], day: date, kind: str) -> date | None:
     """The last day of the cover that runs unbroken from noon on, or of the latest before."""
     moment = noon(day, BOOK.zone)
-    real = [one.period for one in policies if one.kind == KIND and one.period]
+    real = [one.period for one in policies if one.kind == kind and one.period]
     begun = [one.ends for one in real if one.begins <= moment]
     if not begun:
         return None
@@ -44,14 +44,16 @@ def expiry(policies: Sequence[Policy], day: date) -> date | None:
     return last_day(end, BOOK.zone)
 
 
-def slowly(vehicle: Vehicle, policies: Sequence[Policy], day: date) -> tuple[str, date] | None:
+def slowly(
+    vehicle: Vehicle, policies: Sequence[Policy], day: date, kind: str = KIND
+) -> tuple[str, date] | None:
     """What clause 3.3 finds needed on a day, else 3.2: the day before cover is first needed."""
-    end = expiry(policies, day)
+    end = expiry(policies, day, kind)
     if end is not None and on_road(vehicle, day) and on_road(vehicle, end + DAY):
         return RENEWAL, end
-    if day < FIRST or not vehicle.seats:
+    if day < FIRST or (kind == KIND and not vehicle.seats):
         return None
-    if on_road(vehicle, day) and not insured(policies, day):
+    if on_road(vehicle, day) and not insured(policies, day, kind):
         while day > FIRST and on_road(vehicle, day - DAY):
             day -= DAY
         return NEW, day - DAY
@@ -61,7 +63,7 @@ def slowly(vehicle: Vehicle, policies: Sequence[Policy], day: date) -> tuple[str
             return None
     entries = [vehicle.service.since, *(it.until for it in vehicle.lay_ups if it.until)]
     ahead = [it for it in entries if it > day and on_road(vehicle, it)]
-    if not ahead or insured(policies, min(ahead)):
+    if not ahead or insured(policies, min(ahead), kind):
         return None
     return NEW, min(ahead) - DAY
 
