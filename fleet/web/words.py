@@ -148,7 +148,7 @@ NOTICE_STATE: Words = {
     "unread": _l("Unread"),
     "read": _l("Read"),
     "snoozed": _l("Snoozed"),
-    "dropped": _l("Settled"),
+    "dropped": _l("Out of date"),
 }
 CHAT_SERVICE: Words = {
     "wecombot": _l("WeCom"),
