@@ -79,11 +79,13 @@ def remind(day: date, last: date | None, book: Rulebook, at: datetime) -> None:
     if not any(held for level in people.levels.values() for held in level.values()):
         return
     ladders = _ladders(book, day)
-    reminders = (
+    reminders = [
         telling
         for one in _waiting(day)
         for telling in _reminders(one, ladders[one.region_id], people, day, last)
-    )
+    ]
+    # Whoever has not read the last rung needs this one only, not a line for every day late.
+    forget({telling.subject for telling in reminders})
     tell(reminders, at=at, day=day)
 
 
