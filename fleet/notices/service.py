@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import current_app
 from flask_babel import gettext as _
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, bindparam, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
@@ -134,6 +134,27 @@ def forget(subjects: Iterable[str]) -> None:
             .where(Notice.__table__.c.state.in_((QUEUED, UNREAD, SNOOZED, FAILED)))
             .values(state=DROPPED)
         )
+
+
+def supersede(tellings: Iterable[Telling]) -> None:
+    """Drop, within the verb under way, what is not told yet of the same subject and topic.
+
+    The same occasion stays: a run that is made again must not drop what it told before.
+    """
+    said = sorted({(one.subject, one.topic, one.occasion) for one in tellings})
+    names = ("the_subject", "the_topic", "the_occasion")
+    rows = [dict(zip(names, one, strict=True)) for one in said]
+    table = Notice.__table__
+    statement = (
+        update(table)
+        .where(table.c.subject == bindparam("the_subject"))
+        .where(table.c.topic == bindparam("the_topic"))
+        .where(table.c.occasion != bindparam("the_occasion"))
+        .where(table.c.state.in_((QUEUED, UNREAD, SNOOZED)))
+        .values(state=DROPPED)
+    )
+    for some in in_batches(rows):
+        db.session.connection().execute(statement, some)
 
 
 def _row(one: Telling, channel: str, *, at: datetime, day: date, snoozed: bool) -> dict[str, Any]:

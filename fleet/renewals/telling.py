@@ -17,7 +17,7 @@ from sqlalchemy import Row, Select, select
 
 from fleet.notices.recipients import Audience, audience
 from fleet.notices.rules import COMPANY, DESK
-from fleet.notices.service import Telling, forget, tell
+from fleet.notices.service import Telling, forget, supersede, tell
 from fleet.notices.topics import Line, offer_topic
 from fleet.people.tables import Company, Region
 from fleet.renewals import rules
@@ -85,7 +85,7 @@ def remind(day: date, last: date | None, book: Rulebook, at: datetime) -> None:
         for telling in _reminders(one, ladders[one.region_id], people, day, last)
     ]
     # Whoever has not read the last rung needs this one only, not a line for every day late.
-    forget({telling.subject for telling in reminders})
+    supersede(reminders)
     tell(reminders, at=at, day=day)
 
 

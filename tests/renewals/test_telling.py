@@ -93,6 +93,14 @@ def test_days_missed_are_made_up_by_the_latest_rung_alone(due):
     )
 
 
+def test_a_new_rung_takes_the_place_of_one_not_read_and_a_day_run_again_takes_none(due):
+    run(X - 7 * DAY)
+    run(X - 7 * DAY)
+    assert queued() == 1
+    run(X - 3 * DAY)
+    assert queued() == 2  # the company's and the desk's
+
+
 def test_where_nobody_answers_for_the_company_the_desk_is_told(session):
     of = vehicle()
     caller(INSURANCE_DESK, None, "A")
