@@ -150,7 +150,8 @@ def supersede(tellings: Iterable[Telling]) -> None:
         .where(table.c.subject == bindparam("the_subject"))
         .where(table.c.topic == bindparam("the_topic"))
         .where(table.c.occasion != bindparam("the_occasion"))
-        .where(table.c.state.in_((QUEUED, UNREAD, SNOOZED)))
+        # One by one: a list among the parameters cannot be executed for many rows at once.
+        .where(or_(*(table.c.state == state for state in (QUEUED, UNREAD, SNOOZED))))
         .values(state=DROPPED)
     )
     for some in in_batches(rows):

@@ -101,6 +101,16 @@ def test_a_new_rung_takes_the_place_of_one_not_read_and_a_day_run_again_takes_no
     assert queued() == 2  # the company's and the desk's
 
 
+def test_rungs_of_several_requests_take_the_place_of_those_before(people):
+    for serial in (1, 2, 3):
+        of = vehicle(serial)
+        policy(of)
+        policy(of, "commercial", X + 300 * DAY)
+    for offset in (-15, -7, -7):
+        run(X + offset * DAY)
+    assert queued() == 3
+
+
 def test_where_nobody_answers_for_the_company_the_desk_is_told(session):
     of = vehicle()
     caller(INSURANCE_DESK, None, "A")
