@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import bindparam, exists, or_, select
 
 from fleet.insurers.tables import INSURER, Designation, Insurer
 from fleet.people.tables import Company, Region
@@ -22,7 +22,10 @@ from fleet.policies.facts import facts as vehicle_facts
 from fleet.policies.tables import Policy
 from fleet.reimbursement.rules import Asked
 from fleet.reimbursement.tables import PAID, PAYABLE, Claim, ReversedInvoice
+from fleet.renewals.rules import WITHDRAWN
+from fleet.renewals.tables import APPROVAL_GIVEN, Approval, CoverRequest
 from fleet.rulebook.reimbursement import Facts, PolicyFacts
+from fleet.rulebook.renewal import NEW
 from fleet.storage import db, everyone
 from fleet.vehicles.tables import Holding, Vehicle
 from fleet.words import Days
@@ -101,6 +104,7 @@ class _PolicyRow(NamedTuple):
     vehicle_tax: Decimal | None
     late_fee: Decimal | None
     approval_number: str | None
+    request_approved: bool
 
 
 _POLICY, _INSURER, _VEHICLE, _COMPANY, _HOLDING, _DESIGNATION, _CLAIM, _REVERSED = (
@@ -109,6 +113,21 @@ _POLICY, _INSURER, _VEHICLE, _COMPANY, _HOLDING, _DESIGNATION, _CLAIM, _REVERSED
         Policy, Insurer, Vehicle, Company, Holding, Designation, Claim, ReversedInvoice,
     )
 )  # fmt: skip
+
+# An approved request stands behind the policy: one of its vehicle and kind that was not given up.
+_REQUEST, _APPROVAL = CoverRequest.__table__, Approval.__table__
+_APPROVED = (
+    exists()
+    .where(
+        _REQUEST.c.vehicle_id == _POLICY.c.vehicle_id,
+        _REQUEST.c.kind == _POLICY.c.kind,
+        _REQUEST.c.occasion == NEW,
+        _REQUEST.c.state != WITHDRAWN,
+        _APPROVAL.c.id == _REQUEST.c.approval_id,
+        _APPROVAL.c.state == APPROVAL_GIVEN,
+    )
+    .label("request_approved")
+)
 
 _POLICIES = (
     select(
@@ -122,6 +141,7 @@ _POLICIES = (
         _POLICY.c.vehicle_tax,
         _POLICY.c.late_fee,
         _POLICY.c.approval_number,
+        _APPROVED,
     )
     .join_from(_POLICY, _INSURER, _INSURER.c.id == _POLICY.c.insurer_id)
     .join(_VEHICLE, _VEHICLE.c.id == _POLICY.c.vehicle_id)
@@ -152,7 +172,7 @@ def _policy_facts(
         premium=row.premium,
         vehicle_tax=row.vehicle_tax,
         late_fee=row.late_fee,
-        approved=bool(row.approval_number),
+        approved=bool(row.approval_number or row.request_approved),
         vehicle=vehicle.vehicle,
         vehicle_policies=vehicle.policies,
         holdings=holdings,

@@ -11,6 +11,7 @@ from fleet.insurers.tables import MUTUAL_POOL
 from fleet.policies.tables import CoverLine, Policy
 from fleet.reimbursement.refusals import CompanyUnknown
 from fleet.reimbursement.service import check, record, record_reversed_invoice
+from fleet.renewals.tables import Approval, CoverRequest
 from fleet.storage import Scope, db, limit_to
 from fleet.vehicles.tables import Holding
 from tests.reimbursement.records import (
@@ -286,3 +287,36 @@ def test_a_check_records_nothing_and_asks_little(session, kept):
     assert len(asked_for) <= 10
     assert not session.new
     assert not session.dirty
+
+
+@pytest.mark.parametrize(
+    ("kind", "occasion", "state", "approval", "held"),
+    [
+        ("compulsory", "new", "placed", "approved", False),
+        ("compulsory", "new", "insured", "approved", False),
+        ("compulsory", "new", "withdrawn", "approved", True),
+        ("compulsory", "new", "placed", "withdrawn", True),
+        ("compulsory", "new", "placed", "rejected", True),
+        ("commercial", "new", "placed", "approved", True),
+        ("compulsory", "renewal", "placed", "approved", True),
+    ],
+)
+def test_an_approved_request_stands_behind_a_first_policy(
+    kept, kind, occasion, state, approval, held
+):
+    """Clause 3.2: an approved request or an approval number."""
+    kept.approval_number = None
+    heard = Approval(number="OA-9", state=approval, decided_on=BEGINS, approver="A", received_at=AT)
+    asked_for = CoverRequest(
+        vehicle_id=kept.vehicle_id,
+        kind=kind,
+        occasion=occasion,
+        expiry_day=BEGINS - DAY,
+        opens_on=BEGINS - 16 * DAY,
+        opened_on=BEGINS - 16 * DAY,
+        state=state,
+        approval=heard,
+    )
+    db.session.add(asked_for)
+    db.session.commit()
+    assert reasons() == (["h:approval_missing"] if held else [])
