@@ -31,3 +31,4 @@ class Upload(Audited, Base):
     state: Mapped[str] = mapped_column(String(20))
     uploaded_at: Mapped[datetime] = mapped_column(UtcInstant)
     report: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    task_id: Mapped[int | None] = mapped_column(ForeignKey("tasks.id"))
