@@ -49,6 +49,7 @@ VERBS: Mapping[str, LazyString] = {
     "place_request": _l("Request placed with an insurer"),
     "prepare_request": _l("Request prepared"),
     "read_notices": _l("Notices read"),
+    "receive_workbook": _l("Workbook received"),
     "record_claim": _l("Claim recorded"),
     "record_policy": _l("Policy recorded"),
     "record_reversed_invoice": _l("Reversed invoice recorded"),
