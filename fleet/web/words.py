@@ -209,7 +209,7 @@ TASK_KIND: Words = {
 }
 TASK_STATE: Words = {
     "queued": _l("Waits for its turn"),
-    "running": _l("Runs"),
+    "running": _l("Under way"),
     "done": _l("Done"),
     "failed": _l("Failed"),
     "cancelled": _l("Cancelled"),

@@ -58,7 +58,7 @@ def test_how_far_it_is(page, task):
     running = tasks.claim(clock.now())
     pulses().give(Beat(task.id, running.attempt, 30, 1200, clock.now() + timedelta(minutes=1)))
     shown = page.get("/tasks/1")
-    assert "Runs: 30 of 1,200" in words(shown)
+    assert "Under way: 30 of 1,200" in words(shown)
     assert (soup(shown).progress["value"], soup(shown).progress["max"]) == ("30", "1200")
     told = page.get("/tasks/1/progress").get_json()
     assert told == {
@@ -66,7 +66,7 @@ def test_how_far_it_is(page, task):
         "open": True,
         "done": 30,
         "total": 1200,
-        "words": "Runs: 30 of 1,200",
+        "words": "Under way: 30 of 1,200",
     }
     assert "30 of 1,200" in words(page.get("/tasks"))
 
