@@ -8,7 +8,7 @@ from fleet.storage import db
 from fleet.work import tasks
 from fleet.work.running import Running
 from fleet.workbook.known import Reach
-from fleet.workbook.service import Order, UploadSettled, check_upload, confirm_upload
+from fleet.workbook.service import Order, Progress, UploadSettled, check_upload, confirm_upload
 from fleet.workbook.tables import RECEIVED, Upload
 
 
@@ -27,19 +27,29 @@ def check(running: Running) -> None:
 
     Killed between the two, the next run finds it checked and goes on from there.
     """
-    upload, then_import = _upload(running), running.arguments["import"]
-    if upload.state == RECEIVED or not then_import:
-        settle = _nothing if then_import else running.settle
-        check_upload(upload, _order(running), progress=running.progress, settle=settle)
-    if then_import:
-        bring_in(running)
+    if not running.arguments["import"]:
+        check_upload(
+            _upload(running), _order(running), progress=running.progress, settle=running.settle
+        )
+        return
+    upload = _upload(running)
+    if upload.state == RECEIVED:
+        check_upload(upload, _order(running), progress=_half(running, 0), settle=_nothing)
+    _import(running, _half(running, 1))
 
 
 def bring_in(running: Running) -> None:
     """Import an upload that was checked."""
-    confirm_upload(
-        _upload(running), _order(running), progress=running.progress, settle=running.settle
-    )
+    _import(running, running.progress)
+
+
+def _import(running: Running, progress: Progress) -> None:
+    confirm_upload(_upload(running), _order(running), progress=progress, settle=running.settle)
+
+
+def _half(running: Running, before: int) -> Progress:
+    """Tells the rows of one pass of two as a half of the task, which goes over them twice."""
+    return lambda done, total: running.progress((before * total + done) // 2, total)
 
 
 def _upload(running: Running) -> Upload:
