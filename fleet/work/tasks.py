@@ -14,6 +14,7 @@ from flask import Flask, current_app
 from flask_babel import force_locale
 from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy.exc import OperationalError
 
 from fleet.storage import Actor, Scope, act, db, files, limit_to
 from fleet.storage.database import WRITES
@@ -45,6 +46,7 @@ __all__ = ["Cancelled", "Running", "Task"]
 log = logging.getLogger(__name__)
 
 TAKEN_UP_AGAIN = 3
+END_TRIES = 20
 KEPT_FOR = timedelta(days=30)
 INTERRUPTED = "interrupted"
 WENT_WRONG = "went_wrong"
@@ -324,10 +326,27 @@ def run(running: Running, *, lease: timedelta = LEASE) -> None:
     kind: str = db.session.scalar(select(Task.kind).where(Task.id == running.task_id)) or ""
     with Beating(running, pulses(), lease):
         outcome = _outcome(kind, running)
+        if outcome is not None:
+            _end_patiently(kind, running, outcome)
     if outcome is not None:
-        _end(kind, running, outcome)
         pulses().forget(running.task_id)
     _tidy(running)
+
+
+def _end_patiently(kind: str, running: Running, outcome: _Outcome) -> None:
+    """Put the end on record, also where somebody else's import holds SQLite's lock for minutes.
+
+    Giving up would let the next worker do all of it again.
+    """
+    for left in reversed(range(END_TRIES)):
+        try:
+            _end(kind, running, outcome)
+        except OperationalError:
+            if not left:
+                raise
+            log.warning("task %s: its end could not be written yet", running.task_id)
+        else:
+            return
 
 
 def _tidy(running: Running) -> None:

@@ -8,13 +8,21 @@ from fleet.storage import db
 from fleet.work import tasks
 from fleet.work.running import Running
 from fleet.workbook.known import Reach
-from fleet.workbook.service import Order, Progress, UploadSettled, check_upload, confirm_upload
+from fleet.workbook.service import (
+    CHECK,
+    IMPORT,
+    Order,
+    Progress,
+    UploadSettled,
+    check_upload,
+    confirm_upload,
+)
 from fleet.workbook.tables import RECEIVED, Upload
 
 
 def offer(app: Flask) -> None:
     """Let the room's tasks be run."""
-    for kind, job in (("check_workbook", check), ("import_workbook", bring_in)):
+    for kind, job in ((CHECK, check), (IMPORT, bring_in)):
         tasks.offer(app, kind, job, page=_page)
 
 
@@ -23,27 +31,21 @@ def _page(arguments: dict[str, int]) -> str:
 
 
 def check(running: Running) -> None:
-    """Check an upload and, if that was asked, import it in the same task.
-
-    Killed between the two, the next run finds it checked and goes on from there.
-    """
-    if not running.arguments["import"]:
-        check_upload(
-            _upload(running), _order(running), progress=running.progress, settle=running.settle
-        )
-        return
-    upload = _upload(running)
-    if upload.state == RECEIVED:
-        check_upload(upload, _order(running), progress=_half(running, 0), settle=_nothing)
-    _import(running, _half(running, 1))
+    """Check an upload, and leave it to be confirmed."""
+    check_upload(
+        _upload(running), _order(running), progress=running.progress, settle=running.settle
+    )
 
 
 def bring_in(running: Running) -> None:
-    """Import an upload that was checked."""
-    _import(running, running.progress)
+    """Import an upload, and check it first where nobody did.
 
-
-def _import(running: Running, progress: Progress) -> None:
+    Killed between the two, the next run finds it checked and goes on from there.
+    """
+    upload, progress = _upload(running), running.progress
+    if upload.state == RECEIVED:
+        check_upload(upload, _order(running), progress=_half(running, 0), settle=_nothing)
+        progress = _half(running, 1)
     confirm_upload(_upload(running), _order(running), progress=progress, settle=running.settle)
 
 

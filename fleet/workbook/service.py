@@ -42,6 +42,7 @@ from fleet.workbook.writing import Writing
 WHOLE_GROUP = Reach()
 SUFFIX = ".xlsx"
 TURN = "import_workbook"
+CHECK, IMPORT = "check_workbook", "import_workbook"  # the kinds of the room's tasks
 STEPS_AT_ONCE = 2000
 # The shares of an import's time, roughly: what is done when it was read, checked, written.
 READ, CHECKS, WRITTEN = 0.3, 0.4, 0.6
@@ -211,8 +212,8 @@ def receive_upload(
         )
         db.session.add(upload)
         db.session.flush()
-        told = {"language": language, "then_import": then_import}
-        upload.task_id = _ask("check_workbook", upload.id, order, **told).id
+        kind = IMPORT if then_import else CHECK
+        upload.task_id = _ask(kind, upload.id, order, language).id
     return upload
 
 
@@ -226,18 +227,17 @@ def ask_import(upload: Upload, order: Order, *, language: str) -> Task:
     if upload.state != CHECKED or (task is not None and task.is_open):
         raise UploadSettled
     with act("ask_task", by=order.by, at=order.at, subject=upload.name):
-        task = _ask("import_workbook", number, order, language=language, then_import=True)
+        task = _ask(IMPORT, number, order, language)
         unchanged = Upload.task_id.is_(None) if before is None else Upload.task_id == before
         _move(number, {"task_id": task.id}, Upload.state == CHECKED, unchanged)
     return task
 
 
-def _ask(kind: str, upload: int, order: Order, *, language: str, then_import: bool) -> Task:
+def _ask(kind: str, upload: int, order: Order, language: str) -> Task:
     """A task about an upload, within the verb under way; its arguments are an order as JSON."""
     arguments = {
         "upload": upload,
         "regions": sorted(order.reach.regions),
-        "import": then_import,
         "leave_out": order.leave_out,
     }
     return tasks.put(

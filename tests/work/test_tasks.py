@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from flask import Flask
 from flask_babel import gettext as _
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from fleet.people.tables import Company, Region
 from fleet.storage import Scope, act, db, files
@@ -173,6 +175,24 @@ def test_settling_after_an_error_leaves_the_task_failed(app, by, session):
     with offering(app, count=job):
         tasks.run_next(clock.now())
     assert task.state == "failed"
+
+
+@pytest.mark.parametrize(("times", "state"), [(2, "done"), (99, "running")])
+def test_an_end_waits_for_a_lock_that_another_holds(by, told, monkeypatch, times, state):
+    task, moved, tried = ask(by), tasks._moved, []
+
+    def locked(*asked: Any) -> bool:
+        tried.append(asked)
+        if 1 < len(tried) <= times:  # the first is the claim
+            raise OperationalError("UPDATE", {}, Exception("database is locked"))
+        return moved(*asked)
+
+    monkeypatch.setattr(tasks, "_moved", locked)
+    monkeypatch.setattr(tasks, "END_TRIES", 3)
+    with nullcontext() if state == "done" else pytest.raises(OperationalError):
+        tasks.run_next(clock.now())
+    db.session.rollback()
+    assert task.state == state
 
 
 # ---------------------------------------------------------------------------- cancelling
