@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from multiprocessing.synchronize import Barrier
 
 
-def race(settings: Settings, now: datetime, *, several: int, guarded: bool = True) -> list[Any]:
-    """Take a task up at the same moment; answers the numbers of those who got it, and Nones."""
+def race(settings: Settings, now: datetime, *, guarded: bool = True) -> list[Any]:
+    """Let two take a task up at the same moment; answers what each got, its number or None."""
     spawned = get_context("spawn")
-    start, answers = spawned.Barrier(several), spawned.Queue()
+    start, answers = spawned.Barrier(2), spawned.Queue()
     told = (settings, now, guarded, start, answers)
-    processes = [spawned.Process(target=_run, args=told) for _ in range(several)]
+    processes = [spawned.Process(target=_run, args=told) for _ in range(2)]
     for process in processes:
         process.start()
     found = [answers.get(timeout=60) for _ in processes]
