@@ -54,6 +54,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     api.init_app(app)
     init_signin(app)
     _open_rooms(app)
+    _hand_over_jobs(app)
     return app
 
 
@@ -99,6 +100,13 @@ def _open_rooms(app: Flask) -> None:
             csrf.exempt(calls.calls)
             api.register_blueprint(calls.calls)
     import_module("fleet.commands").init_commands(app)
+
+
+def _hand_over_jobs(app: Flask) -> None:
+    """Tell the room of tasks what the rooms above it let run: it may not know them."""
+    for room in ROOMS:
+        if jobs := _floor(room, "jobs"):
+            jobs.offer(app)
 
 
 def _floor(room: str, floor: str):  # noqa: ANN202 - a module, whose names mypy cannot know

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -285,10 +285,17 @@ def serve(port: int, workers: int, *, no_worker: bool) -> None:
 
 @click.command()
 @click.option("--beside", type=int, hidden=True, help="End with the process of this number.")
+@click.option("--lease", default=30.0, hidden=True, help="Seconds until a lost task is taken up.")
 @with_appcontext
-def worker(beside: int | None) -> None:
-    """Keep the clock: run the daily job at its time, and at once for days missed."""
+def worker(beside: int | None, lease: float) -> None:
+    """Keep the clock, run tasks, send notices: the daily job at its time, missed days at once."""
+    from fleet.notices.sending import send_due  # noqa: PLC0415 - commands start fast
     from fleet.renewals.daily import run_day as run  # noqa: PLC0415 - commands start fast
     from fleet.work.worker import keep_clock  # noqa: PLC0415 - commands start fast
 
-    keep_clock(lambda day: run(day, by=Actor(None, "daily job"), at=clock.now()), beside)
+    keep_clock(
+        lambda day: run(day, by=Actor(None, "daily job"), at=clock.now()),
+        beside,
+        also=[lambda: send_due(clock.now())],
+        lease=timedelta(seconds=lease),
+    )

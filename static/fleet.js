@@ -52,3 +52,16 @@ for (const button of document.querySelectorAll("[data-fill]")) {
     document.querySelector("form .btn-primary").focus();
   });
 }
+
+// How far a task is; when it ends, the page shows how.
+for (const box of document.querySelectorAll("[data-progress]")) {
+  const [bar, words] = [box.querySelector("progress"), box.querySelector("p")];
+  const look = async () => {
+    const told = await fetch(box.dataset.progress).then((answer) => answer.json()).catch(() => null);
+    if (told && !told.open) return window.location.reload();
+    if (told && told.total) [bar.max, bar.value] = [told.total, told.done];
+    if (told && words.textContent !== told.words) words.textContent = told.words;
+    window.setTimeout(look, 1000);
+  };
+  window.setTimeout(look, 500);
+}

@@ -142,6 +142,7 @@ VALUES: Mapping[str, LazyString] = {
     "steps": _l("Steps"),
     "subject": _l("Subject"),
     "sum_insured": _l("Sum insured"),
+    "task_id": _l("Task"),
     "tax_exempt": _l("Tax exempt"),
     "terms": _l("Terms"),
     "tried_again": _l("Tried again"),

@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -30,13 +30,18 @@ MOST_SAID = 1024 * 1024 * 1024
 
 
 class UnreadableFile(Refusal):
-    """A file that is not what it should be, or more than may be read; `reason` is its code."""
+    """A file that is not what it should be, or more than may be read.
+
+    `reason` is its code and `found` the place, of which its words can be made again in another
+    language.
+    """
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     field = "file"
 
     def __init__(self, reason: str, found: str = "") -> None:
         self.reason = reason
+        self.found = found
         super().__init__(_why(reason, found))
 
 
@@ -105,6 +110,16 @@ def read_tables(path: Path) -> dict[str, Table]:
     return tables
 
 
+def look_at(path: Path) -> None:
+    """Refuse at once what is no workbook, is cut off, or unpacks into too much.
+
+    Raises UnreadableFile; what only a whole reading finds is found by `read_tables`.
+    """
+    lines = _child(path)
+    next(lines, None)
+    lines.close()
+
+
 def read_rows(path: Path) -> Table:
     """Read a file of one sheet, such as a sheet of claims; empty sheets beside it do not count.
 
@@ -127,7 +142,7 @@ def _add(table: Table, batch: list[list[Any]]) -> None:
 # ------------------------------------------------------------------------------ the child
 
 
-def _child(path: Path) -> Iterator[list[Any]]:
+def _child(path: Path) -> Generator[list[Any], None, None]:
     """What the child says of a file, line by line, until it is done."""
     with _started(path) as output:
         for text in _lines(output):

@@ -203,6 +203,21 @@ REQUIREMENT: Words = {
     "excess_waiver": _l("Excess waiver"),
     "designated_repair": _l("Designated repair"),
 }
+TASK_KIND: Words = {
+    "check_workbook": _l("Check of a workbook"),
+    "import_workbook": _l("Import of a workbook"),
+}
+TASK_STATE: Words = {
+    "queued": _l("Waits for its turn"),
+    "running": _l("Under way"),
+    "done": _l("Done"),
+    "failed": _l("Failed"),
+    "cancelled": _l("Cancelled"),
+}
+TASK_PROBLEM: Words = {
+    "interrupted": _l("It was interrupted several times and is given up. Ask for it again."),
+    "went_wrong": _l("Something went wrong on our side."),
+}
 NOT_WELL_FORMED: Words = {
     "plate_form": _l("This is no number plate of the mainland, such as 沪A12345."),
     "vin_length": _l("A VIN has 17 characters."),
@@ -238,6 +253,9 @@ VOCABULARIES: Mapping[str, Words] = {
     "shortfall": SHORTFALL,
     "reason": REASON,
     "requirement": REQUIREMENT,
+    "task_kind": TASK_KIND,
+    "task_state": TASK_STATE,
+    "task_problem": TASK_PROBLEM,
     "not_well_formed": NOT_WELL_FORMED,
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from contextvars import Context
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ HOST = "127.0.0.1"
 TIMEOUT = 120
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - gunicorn's heartbeat files, its own advice
 _STOP_SECONDS = 15
+_WATCH_SECONDS = 2
 
 
 def serve(port: int, workers: int, *, keep_clock: bool = True) -> None:
@@ -31,26 +33,43 @@ def serve(port: int, workers: int, *, keep_clock: bool = True) -> None:
 
 
 class Clock:
-    """The `flask worker` that a server starts, and that ends with it."""
+    """The `flask worker` that a server starts, starts again when it is lost, and ends with it."""
 
     def __init__(self, info: ScriptInfo) -> None:
         self.app = str(info.app_import_path or "app")
+        self.command: list[str] = []
         self.process: subprocess.Popen[bytes] | None = None
+        self.ending = threading.Event()
+        self.watch = threading.Thread(target=self._watch, name="clock", daemon=True)
 
     def start(self, server: int) -> None:
         """Start it; it also ends by itself when the process `server` is gone."""
-        command = [sys.executable, "-m", "flask", "--app", self.app, "worker", "--beside"]
-        self.process = subprocess.Popen([*command, str(server)], stdin=subprocess.DEVNULL)
+        flask = [sys.executable, "-m", "flask", "--app", self.app]
+        self.command = [*flask, "worker", "--beside", str(server)]
+        self._run()
+        self.watch.start()
 
     def stop(self) -> None:
         """Let it finish what it does and wait for its end."""
         if self.process is None:
             return
+        self.ending.set()
+        self.watch.join()
         self.process.terminate()
         try:
             self.process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
+
+    def _run(self) -> None:
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL)
+
+    def _watch(self) -> None:
+        """Start it again: without it no day is run, and tasks wait for nobody."""
+        while not self.ending.wait(_WATCH_SECONDS):
+            if self.process is not None and self.process.poll() is not None:
+                click.echo("The worker was lost; it is started again.", err=True)
+                self._run()
 
 
 class Server(BaseApplication):

@@ -1,4 +1,4 @@
-"""The process that keeps the clock: it asks whether a day is to be run, the table answers."""
+"""The process that keeps the clock and runs the tasks: it asks what is due, the tables answer."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
+from functools import partial
+from time import monotonic
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
@@ -16,22 +18,40 @@ from flask import Flask, current_app
 
 from fleet.storage import db
 from fleet.web import clock
+from fleet.work.pulse import pulses
+from fleet.work.running import LEASE
 from fleet.work.service import last_run
+from fleet.work.tasks import run_next, sweep
 
 log = logging.getLogger(__name__)
 
 DAILY = "run-day"
 LOOK_AGAIN = timedelta(minutes=10)
 _PARENT_SECONDS = 2.0
+_TASK_SECONDS = 1.0
+_LIFE_SECONDS = 2.0
+_ALSO_SECONDS = 3.0
+_SWEEP_SECONDS = 3600.0
+_STOP_SECONDS = 10.0
 
 RunDay = Callable[[date], object]
+Work = Callable[[], object]
 
 
-def keep_clock(run_day: RunDay, beside: int | None = None) -> None:
-    """Run the daily job at its time and at once for a day missed, until told to stop.
+def keep_clock(
+    run_day: RunDay,
+    beside: int | None = None,
+    *,
+    also: Sequence[Work] = (),
+    lease: timedelta = LEASE,
+) -> None:
+    """Run the daily job, the tasks that people ask for, and what else there is, until told to stop.
 
-    SIGTERM and SIGINT let a run under way finish and end the process; so does the end of the
-    process `beside`, the server that started this one.
+    The daily job runs at its time, and at once for a day missed. `also` is called every few
+    seconds, each in a thread and an application context of its own, so that none waits for
+    another; what it raises is logged, and it is called again. SIGTERM and SIGINT let a daily run
+    under way finish, give a task back, and end the process; so does the end of the process
+    `beside`, the server that started this one.
     """
     app = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - for the ticker's threads
     stopped = threading.Event()
@@ -40,11 +60,58 @@ def keep_clock(run_day: RunDay, beside: int | None = None) -> None:
     look = _looker(app, run_day, threading.Lock())
     ticker = _ticker(app, look)
     ticker.start()
+    threads = _start(app, stopped, also, lease)
     look()
     while not stopped.wait(_PARENT_SECONDS):
         if beside is not None and os.getppid() != beside:
             break
+    _finish(stopped, threads)
     ticker.shutdown(wait=True)
+
+
+def _start(
+    app: Flask, stopped: threading.Event, also: Sequence[Work], lease: timedelta
+) -> list[threading.Thread]:
+    """A thread for each thing done over and over."""
+    kept: list[tuple[Work, float]] = [
+        (partial(_run_tasks, stopped, lease), _TASK_SECONDS),
+        (lambda: pulses().worker_lives(clock.now()), _LIFE_SECONDS),
+        (lambda: sweep(clock.now()), _SWEEP_SECONDS),
+        *((work, _ALSO_SECONDS) for work in also),
+    ]
+    threads = [
+        threading.Thread(target=_over_and_over, args=(app, stopped, work, seconds), daemon=True)
+        for work, seconds in kept
+    ]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def _over_and_over(app: Flask, stopped: threading.Event, work: Work, seconds: float) -> None:
+    while not stopped.is_set():
+        with app.app_context():
+            try:
+                work()
+            except Exception:  # the next turn tries again
+                log.exception("the worker goes on after an error")
+                db.session.rollback()
+        stopped.wait(seconds)
+
+
+def _run_tasks(stopped: threading.Event, lease: timedelta) -> None:
+    """Run one task after the other as long as any waits."""
+    while not stopped.is_set() and run_next(clock.now(), stop=stopped, lease=lease):
+        db.session.remove()
+
+
+def _finish(stopped: threading.Event, threads: Sequence[threading.Thread]) -> None:
+    """Let a task under way give itself back; one that does not is taken up after its lease."""
+    stopped.set()
+    last = monotonic() + _STOP_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, last - monotonic()))
+    pulses().worker_ends()
 
 
 def _ticker(app: Flask, look: Callable[[], None]) -> BackgroundScheduler:

@@ -8,13 +8,16 @@ from typing import Any
 from flask_smorest.fields import Upload as FileField
 from marshmallow import Schema, fields
 
-from fleet.web import clock
-from fleet.web.access import May, caller, needs
+from fleet.web.access import May, needs
 from fleet.web.api import blueprint
+from fleet.web.locale import language
+from fleet.web.words import label
+from fleet.work.tables import DONE, Task
+from fleet.work.tasks import how_far
 from fleet.workbook.messages import say
-from fleet.workbook.pages import mine, reach
-from fleet.workbook.service import check_upload, confirm_upload
-from fleet.workbook.tables import CHECKED, Upload
+from fleet.workbook.pages import mine, order, run_of, why_unreadable
+from fleet.workbook.service import receive_upload, task_of
+from fleet.workbook.tables import CHECKED, WAITING, Upload
 
 calls = blueprint("workbook", "Imports of fleet workbooks")
 REFUSED = "refused"
@@ -65,12 +68,17 @@ class Counted(Schema):
 
 
 class Told(Schema):
-    """An import: `state` is checked, refused, imported or dropped; `done` rows of `total`."""
+    """An import, `done` rows of `total`.
+
+    `state` is queued or running, then checked, refused, imported or dropped; unreadable, failed
+    or cancelled, where nothing came of it: `problem` says why.
+    """
 
     id = fields.Integer(required=True)
     state = fields.String(required=True)
     done = fields.Integer(required=True)
     total = fields.Integer(required=True)
+    problem = fields.String(required=True)
     sheets = fields.Dict(keys=fields.String(), values=fields.Nested(Counted), required=True)
     refused = fields.List(fields.Nested(ProblemOfRow), required=True)
     notes = fields.List(fields.Nested(ProblemOfRow), required=True)
@@ -83,25 +91,16 @@ class Told(Schema):
 @calls.arguments(How, location="form", content_type=MULTIPART)
 @calls.response(HTTPStatus.ACCEPTED, Started)
 def start_import(files: dict[str, Any], how: dict[str, Any]) -> dict[str, int]:
-    """Check a workbook and, unless it is a dry run or rows are refused, import it."""
-    upload = check_upload(
+    """Let a workbook be checked and, unless it is a dry run or rows are refused, imported."""
+    upload = receive_upload(
         files["file"].stream,
         files["file"].filename or "",
-        user_id=caller().id,
-        by=caller().actor,
-        at=clock.now(),
-        reach=reach(),
+        order(leave_out=how["leave_out_refused"]),
+        language=language(),
+        then_import=not how["dry_run"],
     )
-    number = upload.id
-    if not how["dry_run"]:
-        confirm_upload(
-            upload,
-            leave_out_refused=how["leave_out_refused"],
-            by=caller().actor,
-            at=clock.now(),
-            reach=reach(),
-        )
-    return {"id": number}
+    run_of(upload)
+    return {"id": upload.id}
 
 
 @calls.get("/imports/<int(max=2147483647):number>")
@@ -110,23 +109,40 @@ def start_import(files: dict[str, Any], how: dict[str, Any]) -> dict[str, int]:
 def import_told(number: int) -> dict[str, Any]:
     """What became of an import, with the rows that were refused."""
     upload = mine(number)
-    report = upload.report or {}
-    rows = report.get("rows", 0)
+    report, task = upload.report or {}, task_of(upload)
+    done, total = _how_far(report, task)
     return {
         "id": upload.id,
-        "state": _state(upload, report),
-        "done": rows,
-        "total": rows,
+        "state": _state(upload, report, task),
+        "done": done,
+        "total": total,
+        "problem": _problem(upload, task),
         "sheets": report.get("sheets", {}),
         "refused": [_in_words(one) for one in report.get("refused", ())],
         "notes": [_in_words(one) for one in report.get("notes", ())],
     }
 
 
-def _state(upload: Upload, report: dict[str, Any]) -> str:
+def _state(upload: Upload, report: dict[str, Any], task: Task | None) -> str:
+    """The task's state as long as it is not done; afterwards what became of the upload."""
+    if task is not None and task.state != DONE and upload.state in WAITING:
+        return task.state
     if upload.state == CHECKED and report.get("refused_total"):
         return REFUSED
     return upload.state
+
+
+def _how_far(report: dict[str, Any], task: Task | None) -> tuple[int, int]:
+    if task is not None and task.is_open:
+        beat = how_far(task)
+        return beat.done, beat.total
+    rows = report.get("rows", 0)
+    return rows, rows
+
+
+def _problem(upload: Upload, task: Task | None) -> str:
+    """Why nothing came of it, in the reader's language."""
+    return why_unreadable(upload) or (label("task_problem", task.problem) if task else "")
 
 
 def _in_words(problem: dict[str, Any]) -> dict[str, Any]:

@@ -13,20 +13,24 @@ from werkzeug.wrappers import Response as Answer
 
 from fleet.people.tables import User
 from fleet.storage import db
-from fleet.web import clock
-from fleet.web.access import May, caller, needs
+from fleet.web.access import May, caller, needs, who
 from fleet.web.errors import NotFound
 from fleet.web.forms import say
 from fleet.web.lists import asked, fetch, of_items
+from fleet.web.locale import language
 from fleet.web.reading import UnreadableFile
 from fleet.web.sheets import XLSX, download, xlsx_response
+from fleet.work.pages import told as how_far
+from fleet.work.tables import DONE, Task
+from fleet.work.tasks import run_here_unless_worker
 from fleet.workbook.blank import blank_workbook, told
 from fleet.workbook.columns import FORMS, SHEETS
 from fleet.workbook.forms import UploadForm
 from fleet.workbook.known import Reach
 from fleet.workbook.messages import say as words_of
-from fleet.workbook.service import check_upload, confirm_upload, drop_upload
-from fleet.workbook.tables import Upload
+from fleet.workbook.report import verdict_of
+from fleet.workbook.service import Order, ask_import, drop_upload, receive_upload, task_of
+from fleet.workbook.tables import CHECKED, IMPORTED, Upload
 
 pages = Blueprint("workbook", __name__, url_prefix="/imports")
 
@@ -42,17 +46,13 @@ def index() -> str | Answer:
     form = UploadForm()
     if form.validate_on_submit():
         try:
-            upload = check_upload(
-                form.file.data.stream,
-                form.file.data.filename or "",
-                user_id=caller().id,
-                by=caller().actor,
-                at=clock.now(),
-                reach=reach(),
+            upload = receive_upload(
+                form.file.data.stream, form.file.data.filename or "", order(), language=language()
             )
         except UnreadableFile as refusal:
             say(form, refusal)
         else:
+            run_of(upload)
             return redirect(url_for("workbook.show", number=upload.id))
     chosen = asked(SORTS, "-uploaded")
     listing = fetch(_visible(), chosen, scalars=False)
@@ -80,9 +80,15 @@ def show(number: int) -> str:
     upload = mine(number)
     chosen = asked({}, "", ("kind", "sheet", "q"))
     listing = of_items(_problems(upload, chosen.filters), chosen)
+    task = task_of(upload)
     return render_template(
         "workbook/show.html",
         upload=upload,
+        task=task,
+        own=task is not None and task.user_id == caller().id,
+        progress=how_far(task) if task else None,
+        unreadable=why_unreadable(upload),
+        verdict=verdict_of(upload.report or {}) if upload.state == IMPORTED else None,
         report=upload.report or {},
         listing=listing,
         grouped=[
@@ -112,14 +118,11 @@ def report(number: int) -> Response:
 @needs(May.IMPORT)
 def confirm(number: int) -> Answer:
     """Import an upload, all of it or with the refused rows left out."""
-    found = confirm_upload(
-        mine(number),
-        leave_out_refused="leave_out_refused" in request.form,
-        by=caller().actor,
-        at=clock.now(),
-        reach=reach(),
-    )
-    flash(found.verdict(), "success" if found.written else "error")
+    upload = mine(number)
+    wanted = order(leave_out="leave_out_refused" in request.form)
+    ask_import(upload, wanted, language=language())
+    if run_of(upload).state == DONE and upload.state == CHECKED:
+        flash(verdict_of(upload.report or {}), "error")
     return redirect(url_for("workbook.show", number=number))
 
 
@@ -127,7 +130,7 @@ def confirm(number: int) -> Answer:
 @needs(May.IMPORT)
 def drop(number: int) -> Answer:
     """Forget an upload; nothing of it was written."""
-    drop_upload(mine(number), by=caller().actor, at=clock.now())
+    drop_upload(mine(number), **who())
     flash(_("The upload was dropped; nothing was written."), "success")
     return redirect(url_for("workbook.index"))
 
@@ -136,6 +139,24 @@ def reach() -> Reach:
     """Whose rows the caller may import."""
     person = caller()
     return Reach(person.scope(May.IMPORT), person.regions(May.IMPORT))
+
+
+def order(*, leave_out: bool = False) -> Order:
+    """What the caller asks for now, on the rows they may import."""
+    return Order(**who(), reach=reach(), leave_out=leave_out)
+
+
+def run_of(upload: Upload) -> Task:
+    """The task just asked for; where no worker lives it has run and ended."""
+    task = db.session.get_one(Task, upload.task_id)
+    run_here_unless_worker(task)
+    return task
+
+
+def why_unreadable(upload: Upload) -> str | None:
+    """Why an upload could not be read, in the reader's language."""
+    told = (upload.report or {}).get("unreadable")
+    return UnreadableFile(*told).message if told else None
 
 
 def _visible() -> Select[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -135,23 +135,37 @@ class Report:
 
     def verdict(self) -> str:
         """One sentence: what became of the file."""
-        if self.refused and not self.written:
-            return ngettext(
-                "One problem; nothing was written.",
-                "%(num)s problems; nothing was written.",
-                len(self.refused),
-            )
-        if self.dry_run:
-            return _("Nothing is wrong; this was a dry run and wrote nothing.")
-        if self.refused:
-            return ngettext(
-                "Written; one problem, its row was left out.",
-                "Written; %(num)s problems, their rows were left out.",
-                len(self.refused),
-            )
-        if not self.writes:
-            return _("All of it stands on record already; nothing changed.")
-        return _("All rows are written.")
+        return verdict(
+            len(self.refused), written=self.written, dry_run=self.dry_run, writes=self.writes
+        )
+
+
+def verdict_of(kept: Mapping[str, Any]) -> str:
+    """The sentence of a report that an upload keeps."""
+    writes = any(
+        counts[how] for counts in kept["sheets"].values() for how in ("new", "changed", "removed")
+    )
+    told = {name: kept[name] for name in ("written", "dry_run")}
+    return verdict(kept["refused_total"], writes=writes, **told)
+
+
+def verdict(refused: int, *, written: bool, dry_run: bool, writes: bool) -> str:
+    """One sentence: what became of a file with so many problems."""
+    if refused and not written:
+        return ngettext(
+            "One problem; nothing was written.", "%(num)s problems; nothing was written.", refused
+        )
+    if dry_run:
+        return _("Nothing is wrong; this was a dry run and wrote nothing.")
+    if refused:
+        return ngettext(
+            "Written; one problem, its row was left out.",
+            "Written; %(num)s problems, their rows were left out.",
+            refused,
+        )
+    if not writes:
+        return _("All of it stands on record already; nothing changed.")
+    return _("All rows are written.")
 
 
 def _place(problem: Problem) -> tuple[int, str, int]:

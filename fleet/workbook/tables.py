@@ -12,14 +12,19 @@ from fleet.storage import Base, UtcInstant
 from fleet.storage.history import Audited
 
 NAME_LENGTH = 255
+RECEIVED = "received"
 CHECKED = "checked"
 IMPORTED = "imported"
 DROPPED = "dropped"
-STATES = (CHECKED, IMPORTED, DROPPED)
+UNREADABLE = "unreadable"
+WAITING = frozenset({RECEIVED, CHECKED})
 
 
 class Upload(Audited, Base):
-    """A workbook somebody uploaded: kept by its digest until confirmed or dropped."""
+    """A workbook somebody uploaded: kept by its digest until confirmed or dropped.
+
+    `task_id` is the task that checks or imports it, or did so last.
+    """
 
     __tablename__ = "uploads"
     AUDIT_HIDES = frozenset({"report"})
@@ -31,3 +36,4 @@ class Upload(Audited, Base):
     state: Mapped[str] = mapped_column(String(20))
     uploaded_at: Mapped[datetime] = mapped_column(UtcInstant)
     report: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    task_id: Mapped[int | None] = mapped_column(ForeignKey("tasks.id"))

@@ -36,17 +36,26 @@ References = dict[str, tuple[str, str]]
 class Writing:
     """Brings the records to what the draft says; with `dry_run` it only counts.
 
-    `touched` are the ids of the vehicles whose cover timeline may have changed.
+    `touched` are the ids of the vehicles whose cover timeline may have changed; `tell` is told
+    after each sheet which share of them all is done.
     """
 
     def __init__(
-        self, draft: Draft, known: Known, session: Session, *, today: date, dry_run: bool
+        self,
+        draft: Draft,
+        known: Known,
+        session: Session,
+        *,
+        today: date,
+        dry_run: bool,
+        tell: Callable[[float], None] = lambda _share: None,
     ) -> None:
         self.draft = draft
         self.known = known
         self.session = session
         self.today = today
         self.dry_run = dry_run
+        self.tell = tell
         self.touched: set[int] = set()
         self.ids: dict[str, dict[str, int]] = {
             name: {key: record["id"] for key, record in records.items()}
@@ -61,20 +70,34 @@ class Writing:
 
     def run(self) -> None:
         """Bring every sheet of the draft in, parents first."""
-        self._types()
-        self._upsert("regions", Region, self.known.regions, {})
-        self._upsert("companies", Company, self.known.companies, _REGION)
-        self._insurers()
-        self._designations()
-        new, changed = self._upsert("vehicles", Vehicle, self.known.vehicles, _COMPANY)
-        self.touched.update(self.ids["vehicles"][vin] for vin in (*new, *changed))
-        self._plates()
-        self._holdings()
-        self._lay_ups()
-        self._policies()
-        self._covers()
+        steps = (
+            self._types,
+            self._regions,
+            self._companies,
+            self._insurers,
+            self._designations,
+            self._vehicles,
+            self._plates,
+            self._holdings,
+            self._lay_ups,
+            self._policies,
+            self._covers,
+        )
+        for place, step in enumerate(steps, 1):
+            step()
+            self.tell(place / len(steps))
 
     # ------------------------------------------------------------------------- sheet by sheet
+
+    def _regions(self) -> None:
+        self._upsert("regions", Region, self.known.regions, {})
+
+    def _companies(self) -> None:
+        self._upsert("companies", Company, self.known.companies, _REGION)
+
+    def _vehicles(self) -> None:
+        new, changed = self._upsert("vehicles", Vehicle, self.known.vehicles, _COMPANY)
+        self.touched.update(self.ids["vehicles"][vin] for vin in (*new, *changed))
 
     def _types(self) -> None:
         """See that the six built-in types are there before a vehicle refers to one."""

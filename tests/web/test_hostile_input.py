@@ -78,7 +78,8 @@ def known(rule: Rule, world: World) -> dict[str, Any]:
     """Arguments that name a row on record, where there is one."""
     rows, room = world.own, rule.endpoint.partition(".")[0]
     number: Any = rows.number if room == "policies" else rows.ids.get("designation", 1)
-    ids = {f"{name}_id": rows.ids.get(name, 1) for name in ("claim", "user", "company", "region")}
+    named = ("claim", "user", "company", "region", "task")
+    ids = {f"{name}_id": rows.ids.get(name, 1) for name in named}
     return {**ids, "vin": rows.vin, "number": number, "code": "INS-A", "token": "x", "token_id": 1}
 
 

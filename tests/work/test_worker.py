@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from datetime import time as clock_time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from fleet.settings import Settings
 from fleet.storage import Actor, act
 from fleet.work.service import last_run, note_run
-from fleet.work.worker import due_day, run_if_due
+from fleet.work.worker import _over_and_over, due_day, run_if_due
+from tests.work.processes import Start, starting
+from tests.work.tasking import until
 
-ROOT = Path(__file__).resolve().parents[2]
 TODAY = date(2026, 3, 2)
 
 
@@ -83,52 +82,28 @@ def test_a_failed_run_stays_due(session):
     assert run_if_due(ran, NOW) == TODAY
 
 
+def test_what_is_done_over_and_over_goes_on_after_an_error(session, app, caplog):
+    stopped, seen = threading.Event(), []
+
+    def work() -> None:
+        seen.append(last_run("run-day"))
+        if len(seen) == 1:
+            raise ZeroDivisionError
+        stopped.set()
+
+    _over_and_over(app, stopped, work, 0.01)
+    assert seen == [None, None]
+    assert "ZeroDivisionError" in caplog.text
+
+
 # ---------------------------------------------------------------------- the processes
 
 
-Start = Callable[..., subprocess.Popen[str]]
-
-
 @pytest.fixture
-def start(settings: Settings, tmp_path: Path) -> Iterator[Start]:
-    """Starts a command of ours over this test's database; what still runs is killed after."""
-    started: list[subprocess.Popen[str]] = []
-    environment = {
-        **os.environ,
-        "FLEET_INSTANCE": str(tmp_path),
-        "FLEET_DATABASE_URL": settings.database_url,
-        "FLEET_SECRET_KEY": settings.secret_key,
-        "FLEET_PASSWORD_SALT": settings.password_salt,
-        "FLEET_HISTORY_KEY": settings.history_key,
-    }
-
-    def run(*command: str) -> subprocess.Popen[str]:
-        options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        process = subprocess.Popen(
-            [sys.executable, "-m", "flask", "--app", "app", *command],
-            cwd=ROOT,
-            env=environment,
-            text=True,
-            **options,
-        )
-        started.append(process)
-        return process
-
-    yield run
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-
-
-def wait_until(holds: Callable[[], Any], seconds: float = 20) -> Any:
-    """What `holds` answers as soon as it is true; fails after some seconds."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := holds():
-            return found
-        time.sleep(0.1)
-    raise AssertionError("waited in vain")
+def start(settings: Settings) -> Iterator[Start]:
+    """Starts a command of ours over this test's database."""
+    with starting(settings) as start:
+        yield start
 
 
 def latest_run() -> date | None:
@@ -140,14 +115,15 @@ def latest_run() -> date | None:
 
 def test_the_worker_makes_up_the_day_at_start_and_stops_when_told(session, start):
     worker = start("worker")
-    wait_until(latest_run)
+    until(latest_run)
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(15) == 0
 
 
 def children(pid: int) -> list[int]:
-    listed = Path(f"/proc/{pid}/task/{pid}/children")
-    return [int(child) for child in listed.read_text().split()] if listed.exists() else []
+    """The children of all its threads."""
+    listed = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for one in listed for child in one.read_text().split()]
 
 
 def alive(pid: int) -> bool:
@@ -169,17 +145,31 @@ def test_the_server_keeps_the_clock_and_takes_it_along(session, start, free_port
     server = start("serve", "--port", str(free_port), "--workers", "1")
     assert server.stdout is not None
     assert server.stdout.readline() == f"Serving on http://127.0.0.1:{free_port}\n"
-    assert wait_until(latest_run)
-    family = wait_until(lambda: len(found := children(server.pid)) == 2 and found)
+    assert until(latest_run)
+    family = until(lambda: len(found := children(server.pid)) == 2 and found)
     clock = next(pid for pid in family if keeps_the_clock(pid))
     server.send_signal(sign)
     server.wait(20)
-    wait_until(lambda: not alive(clock))
+    until(lambda: not alive(clock))
     if sign == signal.SIGKILL:  # gunicorn's own workers look for their parent now and then only
         for pid in family:
             if alive(pid):
                 os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not any(alive(pid) for pid in family))
+    until(lambda: not any(alive(pid) for pid in family))
+
+
+@pytest.mark.one_engine
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="reads /proc")
+def test_the_server_starts_a_lost_clock_again(session, start, free_port):
+    def clocks() -> list[int]:
+        return [pid for pid in children(server.pid) if alive(pid) and keeps_the_clock(pid)]
+
+    server = start("serve", "--port", str(free_port), "--workers", "1")
+    first = until(clocks)
+    os.kill(first[0], signal.SIGKILL)
+    until(lambda: (found := clocks()) and found != first)
+    server.send_signal(signal.SIGTERM)
+    server.wait(20)
 
 
 @pytest.mark.one_engine

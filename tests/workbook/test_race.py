@@ -17,13 +17,16 @@ from fleet.policies.tables import CoverLine
 from fleet.storage import Actor, db, everyone
 from fleet.storage.history import verify
 from fleet.vehicles.tables import Holding, Vehicle
+from fleet.web import clock
 from fleet.web.errors import Stale
+from fleet.work.tasks import run_next
 from fleet.workbook import service
 from fleet.workbook.service import (
+    Order,
     UploadSettled,
-    check_upload,
     confirm_upload,
     import_path,
+    receive_upload,
 )
 from fleet.workbook.tables import Upload
 from tests import make
@@ -87,15 +90,14 @@ def test_without_a_turn_imports_at_once_collide(
 
 def test_of_confirmations_at_once_one_wins(app: Flask, tmp_path: Path) -> None:
     path = books.xlsx(tmp_path / "book.xlsx", books.fleet())
-    reach = service.WHOLE_GROUP
     with app.app_context(), everyone():
         user = User(email="a@example.org", name="A", fs_uniquifier="a")
         db.session.add(user)
         db.session.commit()
+        order = Order(Actor(user.id, "a@example.org"), AT)
         with path.open("rb") as stream:
-            number = check_upload(
-                stream, "book.xlsx", user_id=user.id, by=BY, at=AT, reach=reach
-            ).id
+            number = receive_upload(stream, "book.xlsx", order, language="en").id
+        assert run_next(clock.now())
     gate = Barrier(SEVERAL)
 
     def one(_number: int) -> str:
@@ -104,7 +106,7 @@ def test_of_confirmations_at_once_one_wins(app: Flask, tmp_path: Path) -> None:
             assert upload is not None
             gate.wait()
             try:
-                confirm_upload(upload, leave_out_refused=False, by=BY, at=AT, reach=reach)
+                confirm_upload(upload, order, progress=lambda *_: None, settle=lambda: None)
             except UploadSettled:
                 return "settled"
             finally:
