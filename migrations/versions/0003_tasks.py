@@ -1,14 +1,14 @@
 """Work that outlives a request: the tasks people ask for, and an upload's task.
 
 Revision ID: 0003_tasks
-Follows: 0005_requests
+Follows: 0002
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0003_tasks"
-down_revision = "0005_requests"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 

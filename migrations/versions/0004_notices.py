@@ -1,14 +1,14 @@
 """Notices: the ledger, the digests, what each person chose.
 
 Revision ID: 0004_notices
-Follows: 0002
+Follows: 0003_tasks
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0004_notices"
-down_revision = "0002"
+down_revision = "0003_tasks"
 branch_labels = None
 depends_on = None
 
