@@ -296,8 +296,8 @@ def test_an_approval_withdrawn_takes_back_all_under_its_number(client, session):
 
 @pytest.mark.one_engine
 def test_what_is_placed_stays_and_its_desk_is_told(client, session):
-    desk, company = caller(INSURANCE_DESK, None, "A"), caller(COMPANY_ADMIN, "A1")
     placed, prepared = request(1, "placed"), request(2)
+    desk, company = caller(INSURANCE_DESK, None, "A"), caller(COMPANY_ADMIN, "A1")
     call(client, said(placed, prepared))
     call(client, said(event="withdrawn"))
     db.session.rollback()
