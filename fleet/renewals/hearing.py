@@ -106,8 +106,11 @@ def requests_of(number: str) -> list[int]:
 
 
 def typed_in(approved: Approved, at: datetime) -> Approval:
-    """The approval that a person types in: a new number, or one whose details it must fit."""
-    found = db.session.scalar(select(Approval).where(Approval.number == approved.number))
+    """The approval that a person types in: a new number, or one whose details it must fit.
+
+    Locked as the callback locks it, or a request could come under a number just taken back.
+    """
+    found = _on_record(approved.number)
     if found is None:
         return _kept(None, approved, at)
     if found.state != APPROVAL_GIVEN:

@@ -188,6 +188,9 @@ _DOC: dict[str, Any] = {
 @approvals.alt_response(HTTPStatus.UNAUTHORIZED, description="Unsigned, wrongly signed or stale")
 @approvals.alt_response(HTTPStatus.NOT_FOUND, description="None of the requests is known")
 @approvals.alt_response(HTTPStatus.CONFLICT, description="Replayed, or another decision stands")
+@approvals.alt_response(HTTPStatus.BAD_REQUEST, description="Signed, but no JSON")
+@approvals.alt_response(HTTPStatus.UNPROCESSABLE_ENTITY, description="Fields wrong, see `errors`")
+@approvals.alt_response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, description="Larger than 64 kB")
 @approvals.alt_response(HTTPStatus.SERVICE_UNAVAILABLE, description="No secret is set, or busy")
 def hear_decision() -> dict[str, Any]:
     """Take a decision of the OA on requests for cover; the same again is answered the same."""
