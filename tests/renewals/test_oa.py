@@ -301,7 +301,7 @@ def test_what_is_placed_stays_and_its_desk_is_told(client, session):
     call(client, said(placed, prepared))
     call(client, said(event="withdrawn"))
     db.session.rollback()
-    found = db.session.execute(select(Notice.recipient_id, Notice.facts).distinct())
+    found = db.session.execute(select(Notice.recipient_id, Notice.facts))
     told = {(row.recipient_id, row.facts["move"]) for row in found if "move" in row.facts}
     assert told == {(desk.id, "oa_too_late"), (company.id, "unapprove")}
 
