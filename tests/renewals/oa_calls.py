@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, date, datetime
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from sqlalchemy import select
 
+from fleet.renewals.hearing import Approved
+from fleet.renewals.moving import Outcome
 from fleet.renewals.oa import signature_of
+from fleet.renewals.service import approve
 from fleet.renewals.tables import CoverRequest, RequestMove
 from fleet.settings import Settings
-from fleet.storage import db
+from fleet.storage import db, everyone
 from fleet.storage.history import HistoryEntry
 from tests.conftest import SECRET
 from tests.pages import PageClient
-from tests.renewals.records import vehicle
+from tests.renewals.records import BY, vehicle
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Barrier
@@ -106,7 +110,8 @@ def moves(id_: int) -> list[tuple[str, str | None, str]]:
     return [(one.move, one.before, one.after) for one in db.session.scalars(found)]
 
 
-Said = tuple[dict[str, Any], str]  # a word, and the nonce it is signed with
+# A word, and the nonce it is signed with; none where a person types it in.
+Said = tuple[dict[str, Any], str]
 
 
 def race(settings: Settings, rounds: list[tuple[Said, Said]]) -> list[list[int]]:
@@ -129,16 +134,34 @@ def race(settings: Settings, rounds: list[tuple[Said, Said]]) -> list[list[int]]
 
 def _call(settings: Settings, words: list[Said], start: Barrier, answers: Any) -> None:
     from app import create_app
-    from fleet.renewals import callback
+    from fleet.renewals import callback, service
 
-    hear = callback.hear_within
-
-    def lingering(*args: Any, **options: Any) -> Any:
-        time.sleep(0.3)  # between looking and writing, where another process could come in
-        return hear(*args, **options)
-
-    callback.hear_within = lingering
-    client = create_app(settings).test_client()
+    # Between looking and writing, where another process could come in.
+    callback.hear_within = _lingering(callback.hear_within, before=0.3)
+    service.typed_in = _lingering(service.typed_in, after=1)
+    app = create_app(settings)
+    client = app.test_client()
     for word, nonce in words:
         start.wait()
-        answers.put(call(client, word, nonce=nonce).status_code)
+        if nonce:
+            answers.put(call(client, word, nonce=nonce).status_code)
+        else:
+            with app.app_context(), everyone():
+                answers.put(len(_type_in(word).moved))
+
+
+def _lingering(look: Callable[..., Any], before: float = 0, after: float = 0) -> Callable[..., Any]:
+    def lingering(*args: Any, **options: Any) -> Any:
+        time.sleep(before)
+        found = look(*args, **options)
+        time.sleep(after)
+        return found
+
+    return lingering
+
+
+def _type_in(word: dict[str, Any]) -> Outcome:
+    """Let a person type in what the OA said."""
+    day = date.fromisoformat(word["decided_on"])
+    typed = Approved(word["number"], day, word["approver"])
+    return approve(word["requests"], typed, by=BY, at=datetime.now(UTC))

@@ -13,7 +13,7 @@ A, B = "a" * 20, "b" * 20
 
 
 def test_of_two_calls_at_once_each_is_taken_once_and_the_later_word_stands(settings, session):
-    same, once, *under = (request(serial) for serial in (1, 2, 3, 4))
+    same, once, typed, *under = (request(serial) for serial in (1, 2, 3, 4, 5))
     word, other = said(same), said(once, number="OA-2")
     given, taken_back = said(*under, number="OA-3"), said(event="withdrawn", number="OA-3")
     found = race(
@@ -22,14 +22,16 @@ def test_of_two_calls_at_once_each_is_taken_once_and_the_later_word_stands(setti
             ((word, A), (word, B)),  # one content, signed twice
             ((other, A + "2"), (other, A + "2")),  # one call, delivered twice
             ((given, A + "3"), (taken_back, B + "3")),
+            ((said(typed), ""), (said(event="withdrawn"), B + "4")),  # typed in meanwhile
         ],
     )
-    assert found == [[200, 200], [200, 409], [200, 200]]
-    assert [moves(id_) for id_ in (same, once)] == [[("approve", "prepared", "approved")]] * 2
+    assert found == [[200, 200], [200, 409], [200, 200], [1, 200]]
+    assert state(typed) == state(same) == "prepared"
+    assert [moves(id_)[:1] for id_ in (same, once)] == [[("approve", "prepared", "approved")]] * 2
     assert {state(id_) for id_ in under} == {"prepared"}
     stands = select(Approval.state).where(Approval.number == "OA-3")
     assert db.session.scalars(stands).all() == ["withdrawn"]
-    assert verbs()["hear_oa"] == 4
+    assert verbs()["hear_oa"] == 5
     assert verify() is None
 
 
