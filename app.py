@@ -96,9 +96,9 @@ def _open_rooms(app: Flask) -> None:
         # A large room has pages of more than one kind: it names the others in `more`.
         for blueprint in (pages.pages, *getattr(pages, "more", ())) if pages else ():
             app.register_blueprint(blueprint)
-        if calls:
-            csrf.exempt(calls.calls)
-            api.register_blueprint(calls.calls)
+        for blueprint in (calls.calls, *getattr(calls, "more", ())) if calls else ():
+            csrf.exempt(blueprint)
+            api.register_blueprint(blueprint)
     import_module("fleet.commands").init_commands(app)
 
 

@@ -59,6 +59,12 @@ class Settings:
         "File outside the database that keeps the audit chain's head; "
         "empty means history-head.log in the instance folder.",
     )
+    oa_secret: str = _setting(
+        "FLEET_OA_SECRET", "", "Shared with the OA, which signs its calls; empty: none is taken."
+    )
+    oa_secret_fallbacks: str = _setting(
+        "FLEET_OA_SECRET_FALLBACKS", "", "Earlier OA secrets, a comma between, for rotation."
+    )
     upload_limit_mb: str = _setting("FLEET_UPLOAD_LIMIT_MB", "20", "Largest upload in megabytes.")
     mail_server: str = _setting("FLEET_MAIL_SERVER", "localhost", "SMTP server for mail to people.")
     mail_port: str = _setting("FLEET_MAIL_PORT", "25", "Port of the SMTP server.")
@@ -118,6 +124,13 @@ class Settings:
         return Path(__file__).resolve().parents[1] / self.instance
 
     @property
+    def oa_secrets(self) -> tuple[str, ...]:
+        """The secrets with which the OA may sign; none where its calls are not taken."""
+        if not self.oa_secret:
+            return ()
+        return (self.oa_secret, *(one for one in self.oa_secret_fallbacks.split(",") if one))
+
+    @property
     def url(self) -> str:
         """The database's address as SQLAlchemy takes it; PostgreSQL through psycopg 3."""
         if not self.database_url:
@@ -152,6 +165,8 @@ _SECRETS = ("secret_key", "password_salt", "history_key")
 
 def _with_secrets(settings: Settings) -> Settings:
     """Fill in missing secrets in development and insist on them in production."""
+    if settings.production:
+        _insist_on_long(settings)
     missing = [name for name in _SECRETS if len(getattr(settings, name)) < SHORTEST_SECRET]
     if not missing:
         return settings
@@ -160,6 +175,14 @@ def _with_secrets(settings: Settings) -> Settings:
     values = {item.name: getattr(settings, item.name) for item in fields(settings)}
     kept = _kept_secrets(settings.folder)
     return Settings(**{**values, **{name: values[name] or kept[name] for name in missing}})
+
+
+def _insist_on_long(settings: Settings) -> None:
+    """Refuse a short secret of the OA: anybody could guess it and approve in its name."""
+    if settings.oa_secret and len(settings.oa_secret) < SHORTEST_SECRET:
+        raise SettingMissing("FLEET_OA_SECRET")
+    if any(len(one) < SHORTEST_SECRET for one in settings.oa_secrets[1:]):
+        raise SettingMissing("FLEET_OA_SECRET_FALLBACKS")
 
 
 def _kept_secrets(folder: Path) -> dict[str, str]:

@@ -123,7 +123,7 @@ def database_url(engine: str, request: pytest.FixtureRequest) -> str:
 
 
 def _settings(folder: Path, url: str) -> Settings:
-    secrets = dict.fromkeys(("secret_key", "password_salt", "history_key"), SECRET)
+    secrets = dict.fromkeys(("secret_key", "password_salt", "history_key", "oa_secret"), SECRET)
     return read_settings({}, instance=str(folder), database_url=url, **secrets)
 
 

@@ -37,6 +37,8 @@ missing_packages() {
   [ -e /usr/share/fonts/truetype/wqy/wqy-microhei.ttc ] || printf 'fonts-wqy-microhei '
   if [ "$purpose" = test ]; then
     command -v chromium >/dev/null || printf 'chromium '
+    command -v curl >/dev/null || printf 'curl '  # the OA's examples in the docs are run
+    command -v openssl >/dev/null || printf 'openssl '
     command -v git >/dev/null || printf 'git '  # the house's own test reads the list of files
   fi
 }

@@ -78,6 +78,8 @@ def init_signin(app: Flask) -> None:
         mail_util_cls=Mail,
     )
     security.want_json(lambda _request: False)  # sign-in is a page; programs have tokens
+    # Its own tokens are never given out; looking for one it would read every call's JSON first.
+    app.login_manager.request_loader(lambda _request: None)  # type: ignore[attr-defined]
     for signal, verb in _NOTED.items():
         signal.connect(_note(verb), app, weak=False)
     init_access(app, identify)

@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 from sqlalchemy import func, select
 
+from fleet.renewals.oa_api import approvals
 from fleet.renewals.queries import Wanted, listed
 from fleet.renewals.rules import OPEN, STATES
 from fleet.rulebook.book import KINDS
@@ -18,6 +19,7 @@ from fleet.web.access import May, needs
 from fleet.web.api import PageQuery, blueprint
 
 calls = blueprint("renewals", "Renewals")
+more = (approvals,)
 OPEN_ONES = "open"
 
 

@@ -53,7 +53,7 @@ def each(
     outcome = Outcome()
     try:
         with act(verb, by=by, at=at) as deed:
-            found = _locked(ids)
+            found = locked(ids)
             for request in found:
                 _try(request, move, one, outcome, by, at, reason)
             known = {request.id for request in found}
@@ -142,7 +142,7 @@ def request_of(request_id: int) -> CoverRequest:
 
 def the_one(request_id: int, version: int) -> CoverRequest:
     """A request, locked, as the person saw it; raises NotYours or Stale."""
-    found = _locked([request_id])
+    found = locked([request_id])
     if not found:
         raise refusals.NotYours
     if found[0].version != version:
@@ -150,7 +150,7 @@ def the_one(request_id: int, version: int) -> CoverRequest:
     return found[0]
 
 
-def _locked(ids: Sequence[int]) -> list[CoverRequest]:
+def locked(ids: Sequence[int]) -> list[CoverRequest]:
     """The requests in scope, locked in one order: two steps at once never wait in a ring."""
     chosen = select(CoverRequest).where(CoverRequest.id.in_(set(ids))).order_by(CoverRequest.id)
     return list(db.session.scalars(chosen.with_for_update(of=CoverRequest)))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from http import HTTPStatus
 
 from flask_babel import gettext as _
 
+from fleet.renewals.oa import WINDOW_SECONDS
 from fleet.web.errors import Refusal
 from fleet.web.words import label
 
@@ -59,6 +60,35 @@ class AnotherApproval(Refusal):
                 day=decided_on.isoformat(),
                 approver=approver,
             )
+        )
+
+
+class ApprovedElsewhere(Refusal):
+    """The OA refused or took back a number, and the request stands under another."""
+
+    def __init__(self, number: str) -> None:
+        super().__init__(_("Another approval carries it: %(number)s.", number=number))
+
+
+class LaterWord(Refusal):
+    """The OA said something else of the number since."""
+
+    def __init__(self, state: str, decided_on: date) -> None:
+        super().__init__(
+            _(
+                "The OA's later word stands: %(state)s on %(day)s.",
+                state=label("approval_state", state),
+                day=decided_on.isoformat(),
+            )
+        )
+
+
+class PlacedAlready(Refusal):
+    """The OA took back what is placed with an insurer."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("It is placed already; the desk has to take it back from the insurer itself.")
         )
 
 
@@ -125,3 +155,93 @@ class NeedGone(Refusal):
 
     def __init__(self) -> None:
         super().__init__(_("This cover is not needed any more; there is nothing to take up."))
+
+
+# The OA's calls
+
+
+class OaClosed(Refusal):
+    """No secret is shared with the OA, so that nobody can be believed to be it."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+    def __init__(self) -> None:
+        super().__init__(_("The OA's calls are not taken here: FLEET_OA_SECRET is not set."))
+
+
+class NotTheOa(Refusal):
+    """A call lacks a signature, or has one that does not fit."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    challenge = "Fleet-Signature"
+
+
+class Unsigned(NotTheOa):
+    """A header of the signature is missing or cannot be one."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("The headers X-Fleet-Timestamp, X-Fleet-Nonce and X-Fleet-Signature are asked for.")
+        )
+
+
+class BadSignature(NotTheOa):
+    """The signature does not fit timestamp, nonce and body under any secret."""
+
+    def __init__(self) -> None:
+        super().__init__(_("The signature does not fit this timestamp, nonce and body."))
+
+
+class StaleCall(NotTheOa):
+    """The call was signed too long ago, or its clock is wrong."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            _(
+                "The timestamp is more than %(seconds)s seconds from this server's clock.",
+                seconds=WINDOW_SECONDS,
+            )
+        )
+
+
+class NonceUsed(Refusal):
+    """A signed call with this nonce came before."""
+
+    def __init__(self) -> None:
+        super().__init__(_("A call with this nonce was taken already. Sign anew to repeat it."))
+
+
+class CallTooLarge(Refusal):
+    """The body is larger than any decision of the OA."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+    def __init__(self, most: int) -> None:
+        super().__init__(_("The body is larger than %(most)s bytes.", most=most))
+
+
+class CallUnreadable(Refusal):
+    """The signed body is no JSON, or says what cannot be."""
+
+    def __init__(self, errors: Mapping[str, object] | None = None) -> None:
+        self.errors = errors
+        self.status = HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.BAD_REQUEST
+        super().__init__(_("The body cannot be read as a decision of the OA."))
+
+
+class NoneKnown(Refusal):
+    """Of the requests that the OA names there is none."""
+
+    status = HTTPStatus.NOT_FOUND
+
+    def __init__(self) -> None:
+        super().__init__(_("None of these requests is known here."))
+
+
+class Busy(Refusal):
+    """Other calls of the OA came between again and again."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+    def __init__(self) -> None:
+        super().__init__(_("Too much comes at once. Sign anew and repeat."))

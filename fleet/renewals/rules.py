@@ -59,6 +59,12 @@ MOVES: Mapping[str, tuple[tuple[str, ...], str]] = {
     RESUME: ((WITHDRAWN,), DUE),
 }
 
+# What the OA said that moved nothing; the last: a no to what is placed already.
+OA_APPROVED = "oa_approved"
+OA_REJECTED = "oa_rejected"
+OA_WITHDRAWN = "oa_withdrawn"
+OA_TOO_LATE = "oa_too_late"
+
 SOLD, SCRAPPED, OTHER = "sold", "scrapped", "other"
 WITHDRAWN_FOR = (SOLD, SCRAPPED, LAID_UP, OTHER)
 

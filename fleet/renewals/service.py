@@ -22,6 +22,7 @@ from fleet.people.tables import Region
 from fleet.policies.facts import facts_of
 from fleet.policies.tables import CoverNeed
 from fleet.renewals import following, refusals, rules
+from fleet.renewals.hearing import Approved, hear, requests_of, typed_in
 from fleet.renewals.moving import (
     Outcome,
     each,
@@ -36,7 +37,6 @@ from fleet.renewals.moving import (
 from fleet.renewals.rules import AskedLine
 from fleet.renewals.tables import (
     APPROVAL_GIVEN,
-    Approval,
     AskedCover,
     CoverRequest,
     Placement,
@@ -47,7 +47,8 @@ from fleet.storage import Actor, act, db
 from fleet.vehicles.service import vehicle_of
 from fleet.words import local_day, noon
 
-__all__ = ["following"]  # read here, so that facts are followed wherever a request can be moved
+# `following` is read here, so that facts are followed wherever a request can be moved.
+__all__ = ["Approved", "following", "hear", "requests_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,18 +59,6 @@ class Prepared:
     asked_from: date | None = None
     contact: str | None = None
     note: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Approved:
-    """The OA's word as it came: its own number, `approved`, `rejected` or `withdrawn`, the day."""
-
-    number: str
-    decided_on: date
-    approver: str
-    state: str = APPROVAL_GIVEN
-    reason: str | None = None
-    typed: bool = True
 
 
 # The company's part
@@ -113,7 +102,7 @@ def approve(ids: Sequence[int], approved: Approved, *, by: Actor, at: datetime) 
 
     def one(request: CoverRequest) -> str:
         after = leads_to(rules.APPROVE, request)
-        request.approval = _approval(approved, at)
+        request.approval = typed_in(approved, at)
         return after
 
     return each("approve_request", rules.APPROVE, ids, one, by=by, at=at)
@@ -272,56 +261,6 @@ def insurers_for(regions: Iterable[int], on: date) -> list[Insurer]:
     )
     chosen = select(Insurer).where(Insurer.id.in_(held), Insurer.kind == INSURER)
     return list(db.session.scalars(chosen.order_by(Insurer.code)))
-
-
-# The OA's part
-
-
-def hear(approved: Approved, ids: Sequence[int], *, by: Actor, at: datetime) -> Outcome:
-    """Take the OA's word on requests: approved, rejected, or withdrawn after an approval.
-
-    An approval may come before the request is prepared: it is kept, and counts then. A refusal
-    moves nothing; a withdrawal takes back what is not placed yet, and what is placed says so.
-    """
-
-    def one(request: CoverRequest) -> str:
-        request.approval = _approval(approved, at)
-        if approved.state == APPROVAL_GIVEN:
-            return rules.leads_to(rules.APPROVE, request.state) or request.state
-        return rules.leads_to(rules.UNAPPROVE, request.state) or request.state
-
-    given = approved.state == APPROVAL_GIVEN
-    move = rules.APPROVE if given else rules.UNAPPROVE
-    return each("hear_oa", move, ids, one, by=by, at=at, reason=approved.reason)
-
-
-def requests_of(number: str) -> list[int]:
-    """The ids of the requests that stand under an OA number."""
-    found = select(CoverRequest.id).join(Approval).where(Approval.number == number)
-    return list(db.session.scalars(found.order_by(CoverRequest.id)))
-
-
-def _approval(approved: Approved, at: datetime) -> Approval:
-    """The OA's word under its own number: the callback's last stands, a typed one must fit it."""
-    found = db.session.scalar(select(Approval).where(Approval.number == approved.number))
-    details = asdict(approved)
-    if found is None:
-        found = Approval(**details, received_at=at)
-        db.session.add(found)
-    elif approved.typed:
-        _fits(found, approved)
-    else:
-        for name, value in details.items():
-            setattr(found, name, value)
-        found.received_at = at
-    return found
-
-
-def _fits(found: Approval, approved: Approved) -> None:
-    if found.state != APPROVAL_GIVEN:
-        raise refusals.ApprovalTaken(found.number)
-    if (found.decided_on, found.approver) != (approved.decided_on, approved.approver):
-        raise refusals.AnotherApproval(found.number, found.decided_on, found.approver)
 
 
 # What the verbs look up

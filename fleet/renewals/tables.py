@@ -41,6 +41,7 @@ class Approval(Audited, Base):
     approver: Mapped[str] = mapped_column(String(120))
     reason: Mapped[str | None] = mapped_column(String(500))
     typed: Mapped[bool] = mapped_column(default=True)
+    occurred_at: Mapped[datetime | None] = mapped_column(UtcInstant)
     received_at: Mapped[datetime] = mapped_column(UtcInstant)
 
     def audit_name(self) -> str:

@@ -36,14 +36,17 @@ _requests = CoverRequest.__table__.c
 _vehicles = Vehicle.__table__.c
 _companies = Company.__table__.c
 
-# Whom a step concerns beside the one who made it; the last two need somebody to act at once.
+# Whom a step concerns beside the one who made it; some need somebody to act at once.
 _TOLD: Mapping[str, str] = {
     rules.SUBMIT: DESK,
     rules.PLACE: COMPANY,
     rules.RETURN: COMPANY,
     rules.UNAPPROVE: COMPANY,
+    rules.OA_REJECTED: COMPANY,
+    rules.OA_WITHDRAWN: COMPANY,
+    rules.OA_TOO_LATE: DESK,
 }
-_URGENT = {rules.RETURN, rules.UNAPPROVE}
+_URGENT = {rules.RETURN, rules.UNAPPROVE, rules.OA_TOO_LATE}
 
 
 class _Open(NamedTuple):
@@ -162,9 +165,10 @@ def moved(
 ) -> None:
     """Tell, within the verb under way, whom the steps of people concern.
 
-    What was still to be told of a request spoke of where it stood before: it is dropped.
+    What was still to be told of a request that moved on spoke of where it stood before: it is
+    dropped.
     """
-    forget(subject_of(request.id) for request, _ in made)
+    forget(subject_of(request.id) for request, move in made if move.before != move.after)
     steps = {request.id: move for request, move in made if move.move in _TOLD}
     _tell_steps(steps, by, at, day)
 

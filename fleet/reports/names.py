@@ -24,6 +24,7 @@ TABLES: Mapping[str, LazyString] = {
     "holdings": _l("holding"),
     "insurers": _l("insurer"),
     "lay_ups": _l("lay-up"),
+    "oa_calls": _l("calls of the OA"),
     "notice_digests": _l("digest of notices"),
     "notice_preferences": _l("ways to be told"),
     "notice_snoozes": _l("snooze"),
@@ -49,6 +50,7 @@ VALUES: Mapping[str, LazyString] = {
     "amount": _l("Amount claimed"),
     "approval_id": _l("OA approval"),
     "approval_number": _l("Approval number"),
+    "approvals.number": _l("OA number"),
     "approver": _l("Approver"),
     "asked_from": _l("Asked from"),
     "at": _l("At"),
@@ -100,6 +102,10 @@ VALUES: Mapping[str, LazyString] = {
     "language": _l("Language"),
     "late_fee": _l("Late fee"),
     "left_out": _l("Rows left out"),
+    "oa_calls.calls": _l("Calls"),
+    "oa_calls.left_out": _l("Requests left out"),
+    "occurred_at": _l("Decided at"),
+    "outcome": _l("Outcome"),
     "mail": _l("Mail"),
     "name": _l("Name"),
     "new_closed": _l("New cover, closed"),
@@ -124,6 +130,7 @@ VALUES: Mapping[str, LazyString] = {
     "read": _l("Read"),
     "read_until": _l("Read until"),
     "reason": _l("Reason"),
+    "refused": _l("Refused because"),
     "reasons": _l("Reasons"),
     "received_at": _l("Received"),
     "recorded_at": _l("Recorded"),
@@ -174,6 +181,8 @@ CODES: Mapping[str, str] = {
     "cover_requests.kind": "kind",
     "cover_requests.state": "renewal_state",
     "approvals.state": "approval_state",
+    "oa_calls.outcome": "oa_outcome",
+    "oa_calls.refused": "oa_refused",
     "occasion": "occasion",
     "renewals.kind": "kind",
     "renewals.state": "renewal_state",
@@ -197,7 +206,8 @@ def in_words(stored: str) -> Sequence[Change]:
 
 def _named(table: str, value: Value) -> Value:
     vocabulary = CODES.get(f"{table}.{value.name}") or CODES.get(value.name)
-    name = str(VALUES.get(value.name, value.name))
+    own = VALUES.get(f"{table}.{value.name}")
+    name = str(own or VALUES.get(value.name, value.name))
     if vocabulary is None:
         return replace(value, name=name)
     before = value.before and label(vocabulary, value.before)

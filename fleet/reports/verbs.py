@@ -54,6 +54,7 @@ VERBS: Mapping[str, LazyString] = {
     "record_policy": _l("Policy recorded"),
     "record_reversed_invoice": _l("Reversed invoice recorded"),
     "refuse_request": _l("Request refused"),
+    "refuse_oa_call": _l("Call of the OA refused"),
     "register_insurer": _l("Insurer registered"),
     "register_vehicle": _l("Vehicle registered"),
     "remove_second_factor": _l("Second factor removed"),

@@ -40,6 +40,7 @@ class Deed:
     at: datetime
     subject: str = ""
     changes: list[dict[str, Any]] = field(default_factory=list)
+    silent: bool = False  # nothing happened: no entry, unless a row changed after all
 
     def done(self) -> Done:
         """The verb as its history entry tells it."""
@@ -55,7 +56,8 @@ def act(verb: str, *, by: Actor, at: datetime, subject: str = "") -> Iterator[De
     """Run one verb: begin a writing transaction, write its history entry, commit or undo all.
 
     The transaction takes the write lock at once (SQLite) and refreshes what was read before,
-    so that what the verb reads is what it changes.
+    so that what the verb reads is what it changes. A deed that turns out to change nothing may
+    be made silent; it cannot hide a change to an audited row.
     """
     session = db.session
     session.commit()
@@ -67,14 +69,16 @@ def act(verb: str, *, by: Actor, at: datetime, subject: str = "") -> Iterator[De
         session.flush()
         for follow in _followers:
             follow(session, deed)
-        head = append(session, deed.done())
+        told = not deed.silent or bool(deed.changes)
+        head = append(session, deed.done()) if told else None
         session.commit()
     except BaseException:
         session.rollback()
         raise
     finally:
         session.info.pop(_KEY, None)
-    write_head(head)
+    if head is not None:
+        write_head(head)
 
 
 def follows(follow: Follow) -> Follow:

@@ -141,7 +141,7 @@ def signed_in(view: View) -> View:
 
 
 def public(view: View) -> View:
-    """Let anybody call a view; it must show nothing of the group."""
+    """Let anybody call a view; it must show nothing of the group, or know the caller itself."""
     view.fleet_public = True  # type: ignore[attr-defined]
     return view
 

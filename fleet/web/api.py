@@ -57,7 +57,10 @@ api = Problems(
         "version": "1",
         "openapi_version": "3.0.3",
         "components": {
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "oa": {"type": "apiKey", "in": "header", "name": "X-Fleet-Signature"},
+            },
         },
         "security": [{"token": []}],
     }

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from flask import Response, abort, jsonify, render_template, request
+from flask import Response, abort, current_app, jsonify, render_template, request
 from flask_babel import gettext as _
 from werkzeug.exceptions import HTTPException, SecurityError
 
@@ -16,17 +17,21 @@ if TYPE_CHECKING:
     from flask import Flask
 
 log = logging.getLogger(__name__)
+View = TypeVar("View", bound=Callable[..., object])
 
 
 class Refusal(Exception):
     """Something a room does not do, with a message for the person who asked.
 
     A subclass for each reason builds its message inside; `status` is the HTTP answer, `field`
-    the form field it belongs to, `code` a name that programs can hold on to.
+    the form field it belongs to, `code` a name that programs can hold on to. `challenge` is
+    what a 401 asks for, `errors` what is wrong field by field.
     """
 
     status = HTTPStatus.CONFLICT
     field: str | None = None
+    challenge: str | None = None
+    errors: Mapping[str, object] | None = None
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -53,6 +58,17 @@ class Stale(Refusal):
 
     def __init__(self) -> None:
         super().__init__(_("Somebody changed this meanwhile. Look at it again and repeat."))
+
+
+def raw(view: View) -> View:
+    """Let a view read its request's body itself, which nobody looks into before."""
+    view.fleet_raw = True  # type: ignore[attr-defined]
+    return view
+
+
+def reads_raw() -> bool:
+    """Whether the request's view reads the body itself."""
+    return getattr(current_app.view_functions.get(request.endpoint or ""), "fleet_raw", False)
 
 
 def is_api() -> bool:
@@ -82,7 +98,8 @@ def init_errors(app: Flask) -> None:
 
 def _refuse_nul() -> None:
     """Refuse a NUL in what is asked: no text holds one, and PostgreSQL fails on it."""
-    asked = (request.path, *request.args.values(), *request.form.values())
+    form = () if reads_raw() else request.form.values()
+    asked = (request.path, *request.args.values(), *form)
     if any("\0" in text for text in asked):
         abort(HTTPStatus.BAD_REQUEST)
 
@@ -93,7 +110,7 @@ def _refuse_json() -> None:
     Brackets nested too deep and a number of too many digits are no JSONDecodeError, so that
     the API's own parser would let them out as errors of ours.
     """
-    if not request.is_json:
+    if reads_raw() or not request.is_json:
         return
     if not is_api():
         abort(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
@@ -107,7 +124,11 @@ def _refuse_json() -> None:
 def _refused(refusal: Refusal) -> Response | tuple[str, int]:
     db.session.rollback()
     if is_api():
-        return problem(refusal.status, refusal.message, code=refusal.code)
+        more = {"errors": refusal.errors} if refusal.errors else {}
+        answer = problem(refusal.status, refusal.message, code=refusal.code, **more)
+        if refusal.challenge:
+            answer.headers["WWW-Authenticate"] = refusal.challenge
+        return answer
     return _page(refusal.status, refusal.message)
 
 

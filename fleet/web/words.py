@@ -123,6 +123,10 @@ REQUEST_MOVE: Words = {
     "prepare": _l("Prepared"),
     "approve": _l("Approved in the OA"),
     "unapprove": _l("Approval refused or taken back in the OA"),
+    "oa_approved": _l("Approved in the OA; it stays where it is"),
+    "oa_rejected": _l("Refused in the OA"),
+    "oa_withdrawn": _l("Approval taken back in the OA"),
+    "oa_too_late": _l("Refused or taken back in the OA after it was placed"),
     "submit": _l("Reported to the desk"),
     "accept": _l("Accepted by the desk"),
     "return": _l("Returned by the desk"),
@@ -132,6 +136,20 @@ REQUEST_MOVE: Words = {
     "resume": _l("Taken up again"),
     "carried": _l("Carried over: the cover ends on another day now"),
     "ended": _l("Ended by what is on record"),
+}
+OA_OUTCOME: Words = {
+    "heard": _l("Taken"),
+    "outdated": _l("Outdated: a later word stands"),
+}
+OA_REFUSED: Words = {
+    "unsigned": _l("Not signed"),
+    "bad_signature": _l("Signature does not fit"),
+    "stale_call": _l("Signed too long ago, or by a wrong clock"),
+    "nonce_used": _l("Replayed: its nonce was used before"),
+    "call_too_large": _l("Too large"),
+    "call_unreadable": _l("Cannot be read"),
+    "none_known": _l("None of its requests is known"),
+    "another_approval": _l("Its number stands for another decision"),
 }
 DECISION: Words = {
     "payable": _l("Payable"),
@@ -161,6 +179,7 @@ CHAT_SERVICE: Words = {
 ACTOR: Words = {
     "command line": _l("command line"),
     "daily job": _l("daily job"),
+    "OA": _l("OA"),
 }
 TERMS: Words = {
     "2014": _l("2014 terms"),
@@ -243,6 +262,8 @@ VOCABULARIES: Mapping[str, Words] = {
     "withdrawn_for": WITHDRAWN_FOR,
     "request_move": REQUEST_MOVE,
     "approval_state": APPROVAL_STATE,
+    "oa_outcome": OA_OUTCOME,
+    "oa_refused": OA_REFUSED,
     "decision": DECISION,
     "claim_state": CLAIM_STATE,
     "actor": ACTOR,

@@ -62,6 +62,15 @@ def test_an_entry_says_who_when_what_from_what_to_what(chain):
     ]
 
 
+@pytest.mark.parametrize(("name", "entries"), [("four", 4), ("five", 5)])
+def test_a_silent_deed_leaves_an_entry_only_where_a_row_changed(chain, name, entries):
+    with act("rename region", by=BY, at=AT) as deed:
+        deed.silent = True
+        db.session.scalars(select(Region)).one().name = name
+    assert len(db.session.scalars(select(HistoryEntry.seq)).all()) == entries
+    assert verify() is None
+
+
 def test_an_untouched_chain_holds(chain):
     assert verify() is None
 
