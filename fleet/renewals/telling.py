@@ -254,11 +254,13 @@ def _reminder_words(facts: Mapping[str, Any]) -> Line:
         )
     else:
         late = _("%(what)s: due by %(day)s", what=what, day=facts["expiry_day"])
-    return Line(late, _asked_in(facts["state"]))
+    return Line(late, asked_in(facts["state"], facts["occasion"]))
 
 
-def _asked_in(state: str) -> str:
+def asked_in(state: str, occasion: str) -> str:
     """What is asked of whom, in a state."""
+    if occasion == NEW and state in (rules.DUE, rules.PREPARED):
+        return _("The company has it approved in the OA, then reports it to its desk (3.2).")
     return {
         rules.DUE: _("The company prepares the request and reports it to its region's desk (3.3)."),
         rules.PREPARED: _(
