@@ -16,11 +16,11 @@ from fleet.renewals import letters
 from fleet.renewals.letters import DEFICIENCY, NOTICE, NothingToWrite, Ordered, make_letters
 from fleet.storage import Scope, db, limit_to
 from fleet.web.access import AUDITOR, COMPANY_ADMIN, INSURANCE_DESK
-from tests.pages import words
+from tests.pages import soup, words
 from tests.renewals.records import DAY, X, caller, company, policy, run, sign_in, vehicle
 
 NOW = datetime(2026, 6, 20, 4, tzinfo=UTC)  # ten days before X
-HOSTILE = "甲<b>公司</b> & {{ 7*7 }}"
+HOSTILE = "甲<b>公司</b> & </td>"
 
 
 @pytest.fixture(autouse=True)
@@ -254,8 +254,8 @@ def test_a_foreign_company_is_in_none(client, fleet, role, place, paper):
 
 def test_a_day_asked_is_the_day_judged(client, fleet):
     sign_in(client, caller(AUDITOR))
-    page = words(client.get(f"/letters?paper=deficiency_letter&day={X + 50 * DAY}&company=A1"))
-    assert "3" in page
+    page = soup(client.get(f"/letters?paper=deficiency_letter&day={X + 50 * DAY}&company=A1"))
+    assert [cell.get_text() for cell in page.select("td.number")] == ["3", "3"]
     answer = client.get(
         f"/letters/letters.pdf?paper=deficiency_letter&day={X + 50 * DAY}&company=A1&language=en"
     )
