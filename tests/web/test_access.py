@@ -44,6 +44,10 @@ POST api_reimbursement.record_claim F
 GET api_renewals.renewals CDFGA
 GET api_workbook.import_told DG
 POST api_workbook.start_import DG
+GET calendar.feed *
+GET calendar.index CDFGAS
+POST calendar.make CDFGAS
+POST calendar.revoke CDFGAS
 GET insurers.designate DG
 POST insurers.designate DG
 GET insurers.edit G
@@ -53,6 +57,8 @@ POST insurers.end_designation DG
 GET insurers.index CDFGA
 GET insurers.register DG
 POST insurers.register DG
+GET letters.document CDFGA
+GET letters.index CDFGA
 POST notices.end_snooze CDFGAS
 GET notices.export CDFGAS
 POST notices.forget_chat CDFGAS
@@ -153,6 +159,7 @@ NAMES = {"claim_id": "claim", "user_id": "user", "company_id": "company", "regio
 WHOLE_GROUP = "GA"
 # What these name by a number is somebody's own; nobody of the cast has one.
 NOBODYS = {
+    "calendar.feed",
     *("notices.end_snooze", "notices.forget_chat", "notices.mark_read", "notices.open_notice"),
     *("notices.snooze", "people.revoke_token"),
 }
@@ -204,7 +211,8 @@ def value(name: str, endpoint: str, rows: cast.Rows) -> str | int:
         return rows.number
     if name == "number":
         return rows.ids["designation" if room == "insurers" else "upload"]
-    return {"vin": rows.vin, "code": "INS-A", "token_id": 1, "snooze_id": 1}[name]
+    fixed = {"code": "INS-A", "token_id": 1, "snooze_id": 1, "secret": "nobodys"}
+    return {"vin": rows.vin, **fixed}[name]
 
 
 @pytest.fixture
