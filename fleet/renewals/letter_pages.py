@@ -10,8 +10,11 @@ from fleet.renewals.letters import (
     DEFICIENCY,
     NOTICE,
     PAPERS,
+    ZIP,
     Ordered,
+    bundled,
     counted,
+    file_name,
     make_letters,
 )
 from fleet.renewals.queries import companies_in_sight, regions_in_sight
@@ -21,6 +24,7 @@ from fleet.web.access import May, needs
 from fleet.web.lists import Asked, Listing, asked
 from fleet.web.locale import LANGUAGES, language
 from fleet.web.paper import pdf_response
+from fleet.web.sheets import download
 from fleet.web.words import choices
 
 pages = Blueprint("letters", __name__, url_prefix="/letters")
@@ -55,13 +59,10 @@ def document() -> Response:
     chosen = asked({}, "", FILTERS)
     ordered = _ordered(chosen)
     made = make_letters(ordered, _book(), lambda _done, _total: None)
-    return pdf_response(name_of(ordered, _day(chosen)), made)
-
-
-def name_of(ordered: Ordered, day: date) -> str:
-    """The name that a document is saved under."""
-    to = ordered.company or ordered.region or "all"
-    return f"{ordered.paper}-{to}-{day}.pdf"
+    name = file_name(ordered, _day(chosen))
+    if len(made) > 1:
+        return download(bundled(name, made), f"{name}.zip", ZIP)
+    return pdf_response(f"{name}.pdf", made[0])
 
 
 def _address(ordered: Ordered, day: date, company: str = "") -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from datetime import UTC, datetime
+from zipfile import ZipFile
 
 import pytest
 import time_machine
@@ -63,7 +64,7 @@ def make(app, paper: str, language: str = "en", **more) -> str:
             ordered, app.extensions["rulebook"], lambda *so_far: told.append(so_far)
         )
     assert told[-1][0] == told[-1][1]
-    return plain(made)
+    return plain(*made)
 
 
 def plain(document: bytes) -> str:
@@ -151,7 +152,7 @@ def test_what_is_late_is_asked_at_once(app, fleet):
         ordered = Ordered(paper=NOTICE, at=NOW + 11 * DAY, language="en", company="A1")
         with app.test_request_context():
             limit_to(Scope(everything=True))
-            text = plain(make_letters(ordered, app.extensions["rulebook"], lambda *_: None))
+            text = plain(*make_letters(ordered, app.extensions["rulebook"], lambda *_: None))
     assert "Atonce" in text
 
 
@@ -160,7 +161,7 @@ def test_names_are_told_as_they_are_and_each_company_has_its_own_pages(app, flee
     with app.test_request_context():
         limit_to(Scope(everything=True))
         ordered = Ordered(paper=paper, at=NOW, language="en")
-        made = make_letters(ordered, app.extensions["rulebook"], lambda *_: None)
+        (made,) = make_letters(ordered, app.extensions["rulebook"], lambda *_: None)
     pages = [squeeze(page.extract_text()) for page in PdfReader(io.BytesIO(made)).pages]
     assert len(pages) == 2
     assert squeeze(HOSTILE) in pages[0]
@@ -175,6 +176,21 @@ def test_a_long_letter_goes_on_in_parts(app, fleet, monkeypatch):
     text = make(app, DEFICIENCY, company="A1")
     assert "Part1of2" in text
     assert "Part2of2" in text
+
+
+@pytest.mark.one_engine
+def test_very_many_letters_are_several_documents(app, fleet, client, monkeypatch):
+    monkeypatch.setattr(letters, "ENTRIES_A_DOCUMENT", 1)
+    sign_in(client, caller(AUDITOR))
+    answer = client.get("/letters/letters.pdf?paper=deficiency_letter&language=en")
+    assert answer.mimetype == "application/zip"
+    with ZipFile(io.BytesIO(answer.data)) as archive:
+        names = archive.namelist()
+        told = [plain(archive.read(name)) for name in names]
+    assert names == [f"deficiency_letter-all-2026-06-20-{number}.pdf" for number in (1, 2)]
+    assert f"LTESTA{1:011d}" in told[0]
+    assert "CompanyB1" not in told[0]
+    assert "CompanyB1" in told[1]
 
 
 @pytest.mark.one_engine
