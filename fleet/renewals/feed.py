@@ -19,7 +19,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from icalendar import Calendar, Event
 from sqlalchemy import Row, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, contains_eager
 
 from fleet.people.limits import digest
 from fleet.people.tables import User
@@ -53,7 +53,7 @@ def made_at(at: datetime, zone: Any) -> Made:
 # The address
 
 
-def make_feed(user_id: int, *, by: Actor, at: datetime) -> str:
+def make_feed(user_id: int, language: str, *, by: Actor, at: datetime) -> str:
     """Make a user's address and answer its secret, once; the one before it is no longer good."""
     secret = secrets.token_urlsafe(_SECRET_BYTES)
     with act("make_calendar_feed", by=by, at=at, subject=by.name):
@@ -61,7 +61,9 @@ def make_feed(user_id: int, *, by: Actor, at: datetime) -> str:
         db.session.scalar(select(User.id).where(User.id == user_id).with_for_update())
         _revoke(user_id, at)
         db.session.flush()
-        db.session.add(CalendarFeed(user_id=user_id, digest=digest(secret), created_at=at))
+        db.session.add(
+            CalendarFeed(user_id=user_id, digest=digest(secret), language=language, created_at=at)
+        )
     return secret
 
 
@@ -82,11 +84,12 @@ def feed_of(user_id: int) -> CalendarFeed | None:
     )
 
 
-def holder_of(secret: str) -> User | None:
-    """The active user whose address has this secret and is in use."""
+def in_use(secret: str) -> CalendarFeed | None:
+    """The address with this secret, if it is in use and its user active."""
     return db.session.scalar(
-        select(User)
-        .join(CalendarFeed, CalendarFeed.user_id == User.id)
+        select(CalendarFeed)
+        .join(CalendarFeed.user)
+        .options(contains_eager(CalendarFeed.user))
         .where(
             CalendarFeed.digest == digest(secret),
             CalendarFeed.revoked_at.is_(None),

@@ -20,7 +20,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as Answer
 
 from fleet.people.signin import caller_of
-from fleet.renewals.feed import calendar, feed_of, holder_of, made_at, make_feed, revoke_feed
+from fleet.renewals.feed import calendar, feed_of, in_use, made_at, make_feed, revoke_feed
 from fleet.storage import limit_to
 from fleet.web import clock
 from fleet.web.access import May, caller, public, signed_in, who
@@ -40,7 +40,7 @@ def index() -> str:
 @signed_in
 def make() -> str:
     """Make a new address and show it, once; the one before is no longer good."""
-    secret = make_feed(caller().id, **who())
+    secret = make_feed(caller().id, language(), **who())
     made = _base_url() + url_for("calendar.feed", secret=secret)
     return render_template("renewals/calendar.html", feed=feed_of(caller().id), made=made)
 
@@ -58,11 +58,11 @@ def revoke() -> Answer:
 @public
 def feed(secret: str) -> Response:
     """What is due in the scope of the address's user; the secret is who asks."""
-    user = holder_of(secret)
-    if user is None:
+    found = in_use(secret)
+    if found is None:
         abort(404)
-    limit_to(caller_of(user).scope(May.READ))
-    with force_locale(user.language or language()):
+    limit_to(caller_of(found.user).scope(May.READ))
+    with force_locale(found.user.language or found.language):
         made = made_at(clock.now(), clock.zone())
         told = calendar(made, _base_url(), _("Renewals of vehicle insurance"))
     return _private(Response(told, mimetype="text/calendar"))

@@ -184,7 +184,8 @@ class RequestMove(Base):
 class CalendarFeed(Audited, Base):
     """The address of a user's calendar of what is due; only the digest of its secret is kept.
 
-    At most one of a user is in use: by constraint, not by care.
+    At most one of a user is in use: by constraint, not by care. `language` is the one it was
+    made in, for a user who chose none: a calendar program asks for no language.
     """
 
     __tablename__ = "calendar_feeds"
@@ -202,6 +203,7 @@ class CalendarFeed(Audited, Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     digest: Mapped[str] = mapped_column(String(64), unique=True)
+    language: Mapped[str] = mapped_column(String(10))
     created_at: Mapped[datetime] = mapped_column(UtcInstant)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcInstant)
     user: Mapped[User] = relationship()

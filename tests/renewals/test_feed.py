@@ -48,7 +48,7 @@ def admin(due) -> User:
 
 
 def address(user: User) -> str:
-    return f"/calendar/{feed.make_feed(user.id, by=BY, at=NOW)}.ics"
+    return f"/calendar/{feed.make_feed(user.id, 'en', by=BY, at=NOW)}.ics"
 
 
 def fetch(client, path: str) -> Calendar:
@@ -172,7 +172,7 @@ def test_nobody_between_keeps_it_or_learns_of_it(client, admin):
 
 
 def test_the_secret_stands_nowhere(session, admin):
-    secret = feed.make_feed(admin.id, by=BY, at=NOW)
+    secret = feed.make_feed(admin.id, "en", by=BY, at=NOW)
     kept = db.session.scalars(select(CalendarFeed)).one()
     assert secret not in kept.digest
     entries = db.session.scalars(select(HistoryEntry).order_by(HistoryEntry.seq)).all()
@@ -180,6 +180,13 @@ def test_the_secret_stands_nowhere(session, admin):
     told = json.dumps([entry.changes for entry in entries])
     assert secret not in told
     assert kept.digest not in told
+
+
+def test_it_speaks_the_language_it_was_made_in(client, admin):
+    sign_in(client, admin)
+    page = client.post("/account/calendar", headers={"Accept-Language": "zh-TW"})
+    path = "/calendar/" + soup(page).select_one("#address").get_text().rpartition("/")[2]
+    assert "商業" in client.get(path).get_data(as_text=True).replace("\r\n ", "")
 
 
 # The page
@@ -206,8 +213,8 @@ def test_one_does_not_revoke_anothers(client, admin):
 
 
 def test_a_user_has_one_address_in_use_by_constraint(session, admin):
-    feed.make_feed(admin.id, by=BY, at=NOW)
-    session.add(CalendarFeed(user_id=admin.id, digest="another", created_at=NOW))
+    feed.make_feed(admin.id, "en", by=BY, at=NOW)
+    session.add(CalendarFeed(user_id=admin.id, digest="another", language="en", created_at=NOW))
     with pytest.raises(IntegrityError):
         session.commit()
     session.rollback()
