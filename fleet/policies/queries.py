@@ -70,6 +70,26 @@ def vehicle_count(wanted: Wanted) -> Select[Any]:
     return counted.where(*_vehicle_criteria(wanted))
 
 
+def standings_of(wanted: Wanted, among: Iterable[str]) -> Select[Any]:
+    """The vehicles asked for whose standing is among some, as columns; the caller sorts them."""
+    return (
+        select(
+            Vehicle.id,
+            Vehicle.vin,
+            Vehicle.plate,
+            Vehicle.brand_model,
+            CoverStep.standing,
+            Company.code.label("company"),
+            Company.name.label("company_name"),
+            Region.name.label("region_name"),
+        )
+        .join(CoverStep, and_(CoverStep.vehicle_id == Vehicle.id, *_covers(wanted.at)))
+        .join(Company, Company.id == Vehicle.company_id)
+        .join(Region, Region.id == Company.region_id)
+        .where(CoverStep.standing.in_(tuple(among)), *_vehicle_criteria(wanted))
+    )
+
+
 VEHICLE_SORTS: Mapping[str, Any] = {
     "vin": Vehicle.vin,
     "plate": (Vehicle.plate, Vehicle.vin),

@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 from sqlalchemy import Row, Select
 
 from fleet.people.tables import Company
+from fleet.renewals import feed_pages, letter_pages
 from fleet.renewals.queries import (
     Wanted,
     companies_in_sight,
@@ -31,7 +32,8 @@ from fleet.web.words import choices, label
 
 pages = Blueprint("renewals", __name__, url_prefix="/renewals")
 pages.record(lambda state: offer_topics(state.app))
-more: tuple[Blueprint, ...] = ()  # the desk's pages and the papers, each a file of its own
+# The desk's pages and the papers, each a file of its own.
+more: tuple[Blueprint, ...] = (letter_pages.pages, feed_pages.pages)
 
 SORTS = {
     "due": (CoverRequest.expiry_day, Vehicle.vin, CoverRequest.kind),

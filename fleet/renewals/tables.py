@@ -1,4 +1,4 @@
-"""Requests for cover, the covers they ask for, their approvals, placements and moves."""
+"""Requests for cover, what they ask for, approvals, placements, moves; feeds of what is due."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from fleet.insurers.tables import Insurer
-from fleet.people.tables import Company, Region
+from fleet.people.tables import Company, Region, User
 from fleet.renewals.rules import DUE, OPEN
 from fleet.storage import Base, Scoped, UtcInstant, Yuan
 from fleet.storage.history import Audited
@@ -180,3 +180,35 @@ class RequestMove(Base):
     after: Mapped[str] = mapped_column(String(20))
     reason: Mapped[str | None] = mapped_column(String(500))
     request: Mapped[CoverRequest] = relationship(back_populates="moves")
+
+
+class CalendarFeed(Audited, Base):
+    """The address of a user's calendar of what is due; only the digest of its secret is kept.
+
+    At most one of a user is in use: by constraint, not by care. `language` is the one it was
+    made in, for a user who chose none: a calendar program asks for no language.
+    """
+
+    __tablename__ = "calendar_feeds"
+    __table_args__ = (
+        Index(
+            "uq_calendar_feeds_one_in_use",
+            "user_id",
+            unique=True,
+            sqlite_where=text("revoked_at IS NULL"),
+            postgresql_where=text("revoked_at IS NULL"),
+        ),
+    )
+    AUDIT_HIDES = frozenset({"digest"})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    language: Mapped[str] = mapped_column(String(10))
+    created_at: Mapped[datetime] = mapped_column(UtcInstant)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcInstant)
+    user: Mapped[User] = relationship()
+
+    def audit_name(self) -> str:
+        """Its number."""
+        return f"#{self.id}"

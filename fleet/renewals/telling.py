@@ -251,18 +251,20 @@ def offer_topics(app: Flask) -> None:
 
 
 def _reminder_words(facts: Mapping[str, Any]) -> Line:
-    what = _what(facts)
+    what = what_of(facts)
     if facts["rung"] > 0:
         late = ngettext(
             "%(what)s: %(num)s day late", "%(what)s: %(num)s days late", facts["rung"], what=what
         )
     else:
         late = _("%(what)s: due by %(day)s", what=what, day=facts["expiry_day"])
-    return Line(late, _asked_in(facts["state"]))
+    return Line(late, asked_in(facts["state"], facts["occasion"]))
 
 
-def _asked_in(state: str) -> str:
+def asked_in(state: str, occasion: str) -> str:
     """What is asked of whom, in a state."""
+    if occasion == NEW and state in (rules.DUE, rules.PREPARED):
+        return _("The company has it approved in the OA, then reports it to its desk (3.2).")
     return {
         rules.DUE: _("The company prepares the request and reports it to its region's desk (3.3)."),
         rules.PREPARED: _(
@@ -280,11 +282,12 @@ def _step_words(facts: Mapping[str, Any]) -> Line:
     step = label("request_move", facts["move"])
     if facts["move"] == "ended":
         step = label("renewal_state", facts["state"])
-    title = _("%(what)s: %(step)s", what=_what(facts), step=step)
+    title = _("%(what)s: %(step)s", what=what_of(facts), step=step)
     return Line(title, facts.get("reason") or "")
 
 
-def _what(facts: Mapping[str, Any]) -> str:
+def what_of(facts: Mapping[str, Any]) -> str:
+    """What a request is about: the vehicle, the kind, and whether it is its first cover."""
     vehicle, kind = facts["plate"] or facts["vin"], label("kind", facts["kind"])
     if facts["occasion"] == NEW:
         return _("%(vehicle)s, new %(kind)s", vehicle=vehicle, kind=kind)

@@ -13,6 +13,7 @@ from fleet.web.words import label
 
 TABLES: Mapping[str, LazyString] = {
     "api_tokens": _l("token"),
+    "calendar_feeds": _l("calendar address"),
     "claims": _l("claim"),
     "companies": _l("company"),
     "cover_lines": _l("cover line"),

@@ -10,7 +10,7 @@ import logging
 import multiprocessing
 import os
 import resource
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -56,8 +56,27 @@ def render(template: str, **facts: Any) -> bytes:
 
     The template escapes what people typed, as every page does.
     """
-    static = Path(current_app.root_path) / str(current_app.static_folder or "static")
-    return _in_a_child(render_template(f"paper/{template}.html", **facts), static, _font_config())
+    return _in_a_child(_page(template, facts), _static(), _font_config())
+
+
+def render_together(
+    template: str, each: Iterable[dict[str, Any]], told: Callable[[int], None]
+) -> bytes:
+    """Render a template for each of some facts, to one PDF with the fonts in it once.
+
+    Every one begins on a page of its own and counts its pages from 1. `told` hears how many are
+    laid out, and may end it by raising. PaperFailed where one takes too long.
+    """
+    pages = (_page(template, facts) for facts in each)
+    return _bound(pages, told, _static(), _font_config())
+
+
+def _page(template: str, facts: dict[str, Any]) -> str:
+    return render_template(f"paper/{template}.html", **facts)
+
+
+def _static() -> Path:
+    return Path(current_app.root_path) / str(current_app.static_folder or "static")
 
 
 def pdf_response(name: str, document: bytes) -> Response:
@@ -72,43 +91,77 @@ def pdf_response(name: str, document: bytes) -> Response:
 
 
 def _in_a_child(html: str, static: Path, fonts: Path | None) -> bytes:
+    return _bound([html], lambda _count: None, static, fonts)
+
+
+def _bound(
+    pages: Iterable[str], told: Callable[[int], None], static: Path, fonts: Path | None
+) -> bytes:
     """The document, made by a forked process: what it costs or breaks stays its own.
 
-    Three hundred nested blocks overflow the stack, and a table may take half a minute.
+    Three hundred nested blocks overflow the stack, and a table may take half a minute. Each
+    page of HTML has PATIENCE to be laid out, and so has the whole to be written.
     """
     import fleet.web.paper_child  # noqa: F401, PLC0415 - here once, not in every child anew
 
     forking = multiprocessing.get_context("fork")
-    ours, theirs = forking.Pipe(duplex=False)
-    child = forking.Process(target=_child, args=(theirs, html, static, fonts), daemon=True)
+    ours, theirs = forking.Pipe()
+    child = forking.Process(target=_child, args=(theirs, static, fonts), daemon=True)
     child.start()
     theirs.close()
     try:
-        made = ours.recv_bytes() if ours.poll(PATIENCE) else b""
-    except EOFError:
-        made = b""
+        for count, html in enumerate(pages, start=1):
+            _answer(ours, html)
+            told(count)
+        made = _answer(ours, "")
+    except (EOFError, OSError):
+        raise PaperFailed from None
     finally:
         child.kill()
         child.join()
         child.close()
         ours.close()
-    if not made:
-        raise PaperFailed
     return made
 
 
-def _child(out: Connection, html: str, static: Path, fonts: Path | None) -> None:
-    resource.setrlimit(resource.RLIMIT_CPU, (int(PATIENCE), int(PATIENCE)))
+def _answer(ours: Connection, html: str) -> bytes:
+    """Hand the child one page of HTML, or "" as the last; what it says in time."""
+    ours.send_bytes(html.encode())
+    if not ours.poll(PATIENCE):
+        raise PaperFailed
+    return ours.recv_bytes()
+
+
+def _child(theirs: Connection, static: Path, fonts: Path | None) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     if fonts is not None:
         os.environ["FONTCONFIG_FILE"] = str(fonts)
-    from fleet.web.paper_child import draw  # noqa: PLC0415 - its parent imported it
+    from fleet.web.paper_child import Binder  # noqa: PLC0415 - its parent imported it
 
     try:
-        out.send_bytes(draw(html, static))
+        binder = Binder(static)
+        for html in _handed(theirs):
+            _allow_time()
+            binder.add(html)
+            theirs.send_bytes(b"laid out")
+        _allow_time()
+        theirs.send_bytes(binder.pdf())
     except Exception:
         log.exception("a document could not be made")
-    out.close()
+    theirs.close()
+
+
+def _handed(theirs: Connection) -> Iterator[str]:
+    while html := theirs.recv_bytes().decode():
+        yield html
+
+
+def _allow_time() -> None:
+    """Give the child PATIENCE of processor time from now on, should its parent be gone."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    seconds = int(used.ru_utime + used.ru_stime + PATIENCE) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, hard))
 
 
 # The font

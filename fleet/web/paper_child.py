@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from weasyprint import HTML
+from weasyprint.document import Document
+from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher, URLFetcherResponse
 
 
@@ -35,9 +37,29 @@ class OurFilesOnly(URLFetcher):
         return super().fetch(path.as_uri(), headers)
 
 
+class Binder:
+    """Pages of HTML laid out one after the other and written as one PDF, each font once."""
+
+    def __init__(self, static: Path) -> None:
+        self.base = static.resolve().as_uri() + "/"
+        self.fetcher = OurFilesOnly(static)
+        self.fonts = FontConfiguration()
+        self.laid_out: list[Document] = []
+
+    def add(self, html: str) -> None:
+        """Lay out a page of HTML whose addresses start at the static folder."""
+        page = HTML(string=html, base_url=self.base, url_fetcher=self.fetcher)
+        self.laid_out.append(page.render(font_config=self.fonts))
+
+    def pdf(self) -> bytes:
+        """All of them, under the title of the first."""
+        pages = [page for document in self.laid_out for page in document.pages]
+        made: bytes = self.laid_out[0].copy(pages).write_pdf()
+        return made
+
+
 def draw(html: str, static: Path) -> bytes:
     """The PDF of a page of HTML whose addresses start at the static folder."""
-    base = static.resolve().as_uri() + "/"
-    page = HTML(string=html, base_url=base, url_fetcher=OurFilesOnly(static))
-    made: bytes = page.write_pdf()
-    return made
+    binder = Binder(static)
+    binder.add(html)
+    return binder.pdf()

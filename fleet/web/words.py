@@ -119,6 +119,10 @@ APPROVAL_STATE: Words = {
     "rejected": _l("Refused"),
     "withdrawn": _l("Taken back"),
 }
+LETTER: Words = {
+    "renewal_notice": _l("Renewal notice"),
+    "deficiency_letter": _l("Deficiency letter"),
+}
 REQUEST_MOVE: Words = {
     "prepare": _l("Prepared"),
     "approve": _l("Approved in the OA"),
@@ -260,6 +264,7 @@ VOCABULARIES: Mapping[str, Words] = {
     "renewal_why": RENEWAL_WHY,
     "occasion": OCCASION,
     "withdrawn_for": WITHDRAWN_FOR,
+    "letter": LETTER,
     "request_move": REQUEST_MOVE,
     "approval_state": APPROVAL_STATE,
     "oa_outcome": OA_OUTCOME,

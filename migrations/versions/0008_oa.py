@@ -1,14 +1,14 @@
 """The OA's calls: each signed one once, the refused ones counted; when an approval was decided.
 
 Revision ID: 0008_oa
-Follows: 0005_requests
+Follows: 0007_feeds
 """
 
 from alembic import op
 import sqlalchemy as sa
 
 revision = '0008_oa'
-down_revision = '0005_requests'
+down_revision = '0007_feeds'
 branch_labels = None
 depends_on = None
 

@@ -45,6 +45,10 @@ POST api_reimbursement.record_claim F
 GET api_renewals.renewals CDFGA
 GET api_workbook.import_told DG
 POST api_workbook.start_import DG
+GET calendar.feed *
+GET calendar.index CDFGAS
+POST calendar.make CDFGAS
+POST calendar.revoke CDFGAS
 GET insurers.designate DG
 POST insurers.designate DG
 GET insurers.edit G
@@ -54,6 +58,8 @@ POST insurers.end_designation DG
 GET insurers.index CDFGA
 GET insurers.register DG
 POST insurers.register DG
+GET letters.document CDFGA
+GET letters.index CDFGA
 POST notices.end_snooze CDFGAS
 GET notices.export CDFGAS
 POST notices.forget_chat CDFGAS
@@ -160,6 +166,7 @@ NAMES = {"claim_id": "claim", "user_id": "user", "company_id": "company", "regio
 WHOLE_GROUP = "GA"
 # What these name by a number is somebody's own; nobody of the cast has one.
 NOBODYS = {
+    "calendar.feed",
     *("notices.end_snooze", "notices.forget_chat", "notices.mark_read", "notices.open_notice"),
     *("notices.snooze", "people.revoke_token"),
 }
@@ -212,7 +219,7 @@ def value(name: str, endpoint: str, rows: cast.Rows) -> str | int:
     if name == "number":
         return rows.ids["designation" if room == "insurers" else "upload"]
     ones = dict.fromkeys(("token_id", "snooze_id", "task_id"), 1)
-    return {"vin": rows.vin, "code": "INS-A", **ones}[name]
+    return {"vin": rows.vin, "code": "INS-A", "secret": "nobodys", **ones}[name]
 
 
 @pytest.fixture
