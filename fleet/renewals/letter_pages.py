@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from flask import Blueprint, Response, current_app, render_template, url_for
+from flask import Blueprint, Response, current_app, redirect, render_template, url_for
+from werkzeug.wrappers import Response as Answer
 
+from fleet.renewals import letters
+from fleet.renewals.jobs import ask_letters
 from fleet.renewals.letters import (
     DEFICIENCY,
     NOTICE,
     PAPERS,
-    ZIP,
+    ManyLetters,
+    NothingToWrite,
     Ordered,
-    bundled,
     counted,
     file_name,
     make_letters,
@@ -20,12 +23,12 @@ from fleet.renewals.letters import (
 from fleet.renewals.queries import companies_in_sight, regions_in_sight
 from fleet.rulebook.book import Rulebook
 from fleet.web import clock, moments
-from fleet.web.access import May, needs
+from fleet.web.access import May, caller, needs
 from fleet.web.lists import Asked, Listing, asked
 from fleet.web.locale import LANGUAGES, language
 from fleet.web.paper import pdf_response
-from fleet.web.sheets import download
 from fleet.web.words import choices
+from fleet.work.tasks import run_here_unless_worker
 
 pages = Blueprint("letters", __name__, url_prefix="/letters")
 
@@ -47,7 +50,8 @@ def index() -> str:
         papers=choices("letter"),
         companies=companies_in_sight(),
         regions=regions_in_sight(),
-        total=sum(one.entries for one in counts),
+        total=sum(one.vehicles for one in counts),
+        at_once=letters.MADE_AT_ONCE,
         address=_address,
     )
 
@@ -55,20 +59,34 @@ def index() -> str:
 @pages.get("/letters.pdf")
 @needs(May.READ)
 def document() -> Response:
-    """The letters asked for, as one PDF."""
-    chosen = asked({}, "", FILTERS)
-    ordered = _ordered(chosen)
-    made = make_letters(ordered, _book(), lambda _done, _total: None)
-    name = file_name(ordered, _day(chosen))
-    if len(made) > 1:
-        return download(bundled(name, made), f"{name}.zip", ZIP)
-    return pdf_response(f"{name}.pdf", made[0])
+    """The letters asked for, as one PDF, where they are few."""
+    ordered = _ordered(asked({}, "", FILTERS))
+    if _vehicles(ordered) > letters.MADE_AT_ONCE:
+        raise ManyLetters
+    (made,) = make_letters(ordered, _book(), lambda _done, _total: None)
+    return pdf_response(f"{file_name(ordered, clock.zone())}.pdf", made)
 
 
-def _address(ordered: Ordered, day: date, company: str = "") -> str:
-    """Where the letters of an order are fetched, or those of one of its companies alone."""
+@pages.post("")
+@needs(May.READ)
+def order() -> Answer:
+    """Have many letters made as a task, which leaves them to be fetched."""
+    ordered = _ordered(asked({}, "", FILTERS))
+    if not (total := _vehicles(ordered)):
+        raise NothingToWrite
+    task = ask_letters(ordered, total, caller(), clock.now())
+    run_here_unless_worker(task)
+    return redirect(url_for("work.show", task_id=task.id))
+
+
+def _vehicles(ordered: Ordered) -> int:
+    return sum(one.vehicles for one in counted(ordered, _book()))
+
+
+def _address(endpoint: str, ordered: Ordered, day: date, company: str = "") -> str:
+    """The address of an order's letters, or of those to one of its companies alone."""
     return url_for(
-        "letters.document",
+        endpoint,
         paper=ordered.paper,
         region=None if company else ordered.region or None,
         company=company or ordered.company or None,

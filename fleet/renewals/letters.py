@@ -17,6 +17,7 @@ from http import HTTPStatus
 from itertools import groupby
 from typing import Any, NamedTuple
 from zipfile import ZipFile
+from zoneinfo import ZoneInfo
 
 from flask_babel import force_locale
 from flask_babel import gettext as _
@@ -44,6 +45,7 @@ NOTICE = "renewal_notice"
 DEFICIENCY = "deficiency_letter"
 PAPERS = (NOTICE, DEFICIENCY)
 ZIP = "application/zip"
+MADE_AT_ONCE = 30  # vehicles; more are a task
 BARRED, SHORT = "barred", "short"
 
 # A letter is laid out whole: what is beyond these goes on in the company's next one.
@@ -53,6 +55,15 @@ ENTRIES_A_LETTER = 100
 ENTRIES_A_DOCUMENT = 1_000
 
 Told = Callable[[int, int], None]
+
+
+class ManyLetters(Refusal):
+    """So many are not made while a browser waits."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("So many letters are made as a task; ask for them on the page of letters.")
+        )
 
 
 class NothingToWrite(Refusal):
@@ -230,9 +241,10 @@ def make_letters(ordered: Ordered, book: Rulebook, told: Told) -> list[bytes]:
         return list(_documents(ordered, _shared(ordered, book), made, told))
 
 
-def file_name(ordered: Ordered, day: date) -> str:
+def file_name(ordered: Ordered, zone: ZoneInfo) -> str:
     """The name that the letters are saved under, without its ending."""
-    return f"{ordered.paper}-{ordered.company or ordered.region or 'all'}-{day}"
+    to = ordered.company or ordered.region or "all"
+    return f"{ordered.paper}-{to}-{local_day(ordered.at, zone)}"
 
 
 def bundled(name: str, documents: Sequence[bytes]) -> bytes:

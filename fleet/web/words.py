@@ -229,6 +229,7 @@ REQUIREMENT: Words = {
 TASK_KIND: Words = {
     "check_workbook": _l("Check of a workbook"),
     "import_workbook": _l("Import of a workbook"),
+    "write_letters": _l("Letters to companies"),
 }
 TASK_STATE: Words = {
     "queued": _l("Waits for its turn"),

@@ -11,6 +11,7 @@ import pytest
 import time_machine
 from pypdf import PdfReader
 from sqlalchemy import event
+from werkzeug.test import TestResponse
 
 from fleet.policies.tables import CoverLine
 from fleet.renewals import letters
@@ -178,19 +179,49 @@ def test_a_long_letter_goes_on_in_parts(app, fleet, monkeypatch):
     assert "Part2of2" in text
 
 
+@pytest.fixture
+def many(client, fleet, monkeypatch):
+    """One vehicle is many here; answers what the task leaves."""
+    monkeypatch.setattr(letters, "MADE_AT_ONCE", 1)
+    sign_in(client, caller(INSURANCE_DESK, region="A"))
+
+    def order(query: str) -> TestResponse:
+        answer = client.post(f"/letters?{query}", follow_redirects=True)
+        assert "Done" in words(answer)
+        return client.get(f"{answer.request.path}/result")
+
+    return order
+
+
+def test_many_letters_are_a_task(client, many):
+    assert client.get("/letters/letters.pdf?paper=deficiency_letter").status_code == 409
+    assert "made as a task" in words(client.get("/letters?paper=deficiency_letter"))
+    left = many("paper=deficiency_letter&language=zh_Hans")
+    assert left.mimetype == "application/pdf"
+    assert "deficiency_letter-all-2026-06-20.pdf" in left.headers["Content-Disposition"]
+    text = plain(left.data)
+    assert "未投保的车辆不得使用" in text, "the language chosen, not the reader's"
+    assert "CompanyB1" not in text, "the asker's rows"
+    assert f"{4:011d}" not in text
+
+
 @pytest.mark.one_engine
-def test_very_many_letters_are_several_documents(app, fleet, client, monkeypatch):
+def test_very_many_letters_are_several_documents(many, monkeypatch):
+    monkeypatch.setattr(letters, "ENTRIES_A_LETTER", 1)
     monkeypatch.setattr(letters, "ENTRIES_A_DOCUMENT", 1)
-    sign_in(client, caller(AUDITOR))
-    answer = client.get("/letters/letters.pdf?paper=deficiency_letter&language=en")
-    assert answer.mimetype == "application/zip"
-    with ZipFile(io.BytesIO(answer.data)) as archive:
+    left = many("paper=deficiency_letter&language=en&company=A1")
+    assert left.mimetype == "application/zip"
+    with ZipFile(io.BytesIO(left.data)) as archive:
         names = archive.namelist()
         told = [plain(archive.read(name)) for name in names]
-    assert names == [f"deficiency_letter-all-2026-06-20-{number}.pdf" for number in (1, 2)]
+    assert names == [f"deficiency_letter-A1-2026-06-20-{number}.pdf" for number in (1, 2)]
     assert f"LTESTA{1:011d}" in told[0]
-    assert "CompanyB1" not in told[0]
-    assert "CompanyB1" in told[1]
+    assert f"LTESTA{2:011d}" not in told[0]
+    assert f"LTESTA{2:011d}" in told[1]
+
+
+def test_no_task_is_asked_for_nothing(client, many):
+    assert client.post("/letters?company=B1").status_code == 404
 
 
 @pytest.mark.one_engine

@@ -60,6 +60,7 @@ GET insurers.register DG
 POST insurers.register DG
 GET letters.document CDFGA
 GET letters.index CDFGA
+POST letters.order CDFGA
 POST notices.end_snooze CDFGAS
 GET notices.export CDFGAS
 POST notices.forget_chat CDFGAS

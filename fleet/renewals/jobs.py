@@ -1,0 +1,67 @@
+"""The letters' task: very many are laid out while nobody waits, and fetched when they are done."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import Flask, current_app, url_for
+
+from fleet.renewals.letters import ZIP, Ordered, bundled, file_name, make_letters
+from fleet.rulebook.book import Rulebook
+from fleet.web.access import Caller, May
+from fleet.web.locale import language
+from fleet.work import tasks
+from fleet.work.running import Running
+from fleet.work.tables import Task
+
+LETTERS = "write_letters"
+
+
+def offer(app: Flask) -> None:
+    """Let the room's tasks be run."""
+    tasks.offer(app, LETTERS, write, page=_page)
+
+
+def ask_letters(ordered: Ordered, total: int, person: Caller, at: datetime) -> Task:
+    """Ask for letters on the rows that a person may read; their instant is settled now."""
+    arguments = {
+        "paper": ordered.paper,
+        "at": ordered.at.isoformat(),
+        "language": ordered.language,
+        "company": ordered.company,
+        "region": ordered.region,
+    }
+    return tasks.ask(
+        LETTERS,
+        arguments,
+        user_id=person.id,
+        scope=person.scope(May.READ),
+        language=language(),
+        by=person.actor,
+        at=at,
+        total=total,
+    )
+
+
+def write(running: Running) -> None:
+    """Make the letters, and leave them to be fetched: one PDF, or an archive of several."""
+    book: Rulebook = current_app.extensions["rulebook"]
+    told = running.arguments
+    ordered = Ordered(**{**told, "at": datetime.fromisoformat(told["at"])})
+    made = make_letters(ordered, book, running.progress)
+    name = file_name(ordered, book.zone)
+    if len(made) > 1:
+        running.result(f"{name}.zip", ZIP, bundled(name, made))
+    else:
+        running.result(f"{name}.pdf", "application/pdf", made[0])
+
+
+def _page(arguments: dict[str, Any]) -> str:
+    return url_for(
+        "letters.index",
+        paper=arguments["paper"],
+        company=arguments["company"] or None,
+        region=arguments["region"] or None,
+        language=arguments["language"],
+    )
