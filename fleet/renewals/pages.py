@@ -26,8 +26,7 @@ from flask_babel import ngettext
 from sqlalchemy import Row, Select
 
 from fleet.people.tables import Company
-from fleet.renewals import feed_pages, letter_pages
-from fleet.renewals import forms, refusals, rules, service, told
+from fleet.renewals import feed_pages, forms, letter_pages, refusals, rules, service, told
 from fleet.renewals.moving import Outcome, request_of
 from fleet.renewals.queries import (
     Wanted,
