@@ -40,6 +40,19 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   });
 }
 
+// One box ticks every box of its form; those left unticked untick it.
+for (const all of document.querySelectorAll("[data-picks]")) {
+  const boxes = all.form.querySelectorAll(`input[name=${all.dataset.picks}]`);
+  all.addEventListener("change", () => {
+    for (const box of boxes) box.checked = all.checked;
+  });
+  for (const box of boxes) {
+    box.addEventListener("change", () => {
+      all.checked = [...boxes].every((one) => one.checked);
+    });
+  }
+}
+
 // Lead the reader to the first field that was not taken.
 const wrong = document.querySelector("main [aria-invalid=true]");
 if (wrong) wrong.focus();

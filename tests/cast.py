@@ -111,7 +111,7 @@ def _rows(company_code: str, region_code: str) -> Rows:
         designation = _add(Designation(region=region, insurer=insurer, since=date(2012, 1, 17)))
         vehicle = _add(_vehicle(rows, company))
         _add(_policy(rows.number, vehicle, insurer))
-        _add(
+        request = _add(
             CoverRequest(
                 vehicle=vehicle,
                 kind="commercial",
@@ -123,7 +123,7 @@ def _rows(company_code: str, region_code: str) -> Rows:
             )
         )
         claim = _add(_claim(company, rows.number))
-    rows.ids = {"claim": claim.id, "designation": designation.id}
+    rows.ids = {"claim": claim.id, "designation": designation.id, "request": request.id}
     rows.ids |= {"company": company.id, "region": region.id}
     return rows
 

@@ -332,8 +332,7 @@ def _bounded(instant: datetime | None) -> datetime | None:
 
 
 def _may_here(permission: May, company_id: int) -> bool:
-    scope = access.caller().scope(permission)
-    return scope.everything or company_id in scope.companies
+    return access.caller().may_for(permission, company_id)
 
 
 def _to_policy(number: str) -> ResponseReturnValue:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, case, exists, func, or_, select
 
 from fleet.people.tables import Company, Region
-from fleet.renewals.rules import OPEN
+from fleet.policies.tables import CoverNeed
+from fleet.renewals.rules import OPEN, WITHDRAWN
 from fleet.renewals.tables import CoverRequest
+from fleet.rulebook.renewal import NEW
 from fleet.storage import db
 from fleet.vehicles.tables import Vehicle
 
@@ -50,6 +52,7 @@ def listed(wanted: Wanted, today: date) -> Select[Any]:
             Vehicle.vin,
             Vehicle.plate,
             Vehicle.vehicle_type,
+            Company.id.label("company_id"),
             Company.code.label("company"),
             Company.name.label("company_name"),
             Region.code.label("region"),
@@ -83,6 +86,47 @@ def _conditions(wanted: Wanted, today: date) -> Iterator[ColumnElement[bool]]:
     for word in (wanted.q or "").split():
         sought = (Vehicle.vin, Vehicle.plate, CoverRequest.policy_number)
         yield or_(*(column.icontains(word, autoescape=True) for column in sought))
+
+
+def named(ids: Iterable[int], today: date) -> dict[int, Row[Any]]:
+    """The requests of some ids that are in sight, as a list shows them."""
+    found = db.session.execute(listed(Wanted(), today).where(CoverRequest.id.in_(set(ids))))
+    return {row.id: row for row in found}
+
+
+def needed_of(vehicle_id: int, today: date) -> Sequence[CoverRequest]:
+    """The open requests of a vehicle, and those withdrawn whose need still stands."""
+    stands = exists().where(_same_need(), CoverNeed.since <= today, CoverNeed.until > today)
+    withdrawn = and_(CoverRequest.state == WITHDRAWN, stands)
+    found = select(CoverRequest).where(
+        CoverRequest.vehicle_id == vehicle_id, or_(CoverRequest.state.in_(OPEN), withdrawn)
+    )
+    return db.session.scalars(found.order_by(CoverRequest.kind.desc())).all()
+
+
+def askable(vehicle_id: int, today: date) -> Sequence[str]:
+    """The kinds of which a vehicle needs a first policy and nobody asked for it yet (3.2)."""
+    asked = exists().where(
+        CoverRequest.vehicle_id == vehicle_id,
+        CoverRequest.kind == CoverNeed.kind,
+        or_(CoverRequest.state.in_(OPEN), CoverRequest.expiry_day == CoverNeed.expiry_day),
+    )
+    found = select(CoverNeed.kind).where(
+        CoverNeed.vehicle_id == vehicle_id,
+        CoverNeed.occasion == NEW,
+        CoverNeed.since <= today,
+        CoverNeed.until > today,
+        ~asked,
+    )
+    return db.session.scalars(found.order_by(CoverNeed.kind.desc())).all()
+
+
+def _same_need() -> ColumnElement[bool]:
+    return and_(
+        CoverNeed.vehicle_id == CoverRequest.vehicle_id,
+        CoverNeed.kind == CoverRequest.kind,
+        CoverNeed.expiry_day == CoverRequest.expiry_day,
+    )
 
 
 def due_counts(today: date) -> dict[str, int]:

@@ -245,3 +245,24 @@ class Busy(Refusal):
 
     def __init__(self) -> None:
         super().__init__(_("Too much comes at once. Sign anew and repeat."))
+
+
+# Many in one step
+
+
+class NothingChosen(Refusal):
+    """A step over many was asked of none."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+    def __init__(self) -> None:
+        super().__init__(_("No request was chosen. Tick those you mean, then choose again."))
+
+
+class TooManyChosen(Refusal):
+    """A step over more requests than one transaction should hold."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+    def __init__(self, most: int) -> None:
+        super().__init__(_("At most %(most)s requests are moved in one step.", most=most))

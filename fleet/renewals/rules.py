@@ -9,9 +9,9 @@ from decimal import Decimal
 
 from fleet.notices.rules import COMPANY, DESK, GROUP
 from fleet.rulebook.book import RenewalRule, Requirement, Rulebook
-from fleet.rulebook.cover import Policy, Vehicle
-from fleet.rulebook.renewal import NEW, cover_ends
-from fleet.words import last_day, noon
+from fleet.rulebook.cover import Policy, Vehicle, shortfalls
+from fleet.rulebook.renewal import NEW, cover_ends, following
+from fleet.words import Finding, Period, last_day, midnight, noon
 
 # Where a request stands. Late is a fact of the date, not a state.
 DUE = "due"
@@ -68,6 +68,11 @@ OA_TOO_LATE = "oa_too_late"
 SOLD, SCRAPPED, OTHER = "sold", "scrapped", "other"
 WITHDRAWN_FOR = (SOLD, SCRAPPED, LAID_UP, OTHER)
 
+# What is asked next of a request beside the moves themselves.
+GET_APPROVAL = "get_approval"
+MEND = "mend"
+RECORD = "record"
+
 DRIVER = "occupants_driver"
 PASSENGERS = "occupants_passengers"
 # Under the terms now on sale both belong to damage and are no lines of their own (2.5, 2.6).
@@ -112,6 +117,93 @@ def told_at(state: str, rung: int, ladder: RenewalRule) -> tuple[str, ...]:
 def approval_asked(occasion: str, region: str, book: Rulebook, day: date) -> bool:
     """Tell whether an approval in the OA stands before submission: always of a new one (3.2)."""
     return occasion == NEW or book.renewal_at(noon(day, book.zone), region).approval_asked
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """What is asked next of an open request, of whom, by which clause."""
+
+    what: str
+    of: str
+    clause: str
+
+
+def next_step(state: str, occasion: str, *, approval_asked: bool) -> NextStep | None:
+    """Return what an open request waits for (3.1 to 3.3), None where it has ended."""
+    reported_by = "3.2" if occasion == NEW else "3.3"
+    steps = {
+        DUE: NextStep(PREPARE, COMPANY, reported_by),
+        RETURNED: NextStep(MEND, COMPANY, reported_by),
+        PREPARED: NextStep(GET_APPROVAL, COMPANY, "3.2")
+        if approval_asked
+        else NextStep(SUBMIT, COMPANY, reported_by),
+        APPROVED: NextStep(SUBMIT, COMPANY, reported_by),
+        SUBMITTED: NextStep(ACCEPT, DESK, reported_by),
+        ACCEPTED: NextStep(PLACE, DESK, "3.1"),
+        PLACED: NextStep(RECORD, DESK, reported_by),
+    }
+    return steps.get(state)
+
+
+# Where it stands on its way: done, now, still ahead, or passed over.
+DONE, NOW, AHEAD, PASSED = "done", "now", "ahead", "passed"
+_WAY = (DUE, PREPARED, APPROVED, SUBMITTED, ACCEPTED, PLACED, INSURED)
+
+
+def progress(state: str, been: Iterable[str], *, approval_asked: bool) -> list[tuple[str, str]]:
+    """Return the states of a request's way, each with whether it is done, now, ahead or passed.
+
+    `been` are the states it was brought to. Approval is on the way where it is asked or was
+    given. What was returned is mended before it is reported again; what ended otherwise than
+    insured goes no further, and an insured one may have passed over steps.
+    """
+    visited = {DUE, *been}
+    way = [one for one in _WAY if one != APPROVED or approval_asked or APPROVED in visited]
+    if state == RETURNED:
+        way.insert(way.index(SUBMITTED), RETURNED)
+    elif state not in way:
+        return [*((one, DONE) for one in way if one in visited and one != INSURED), (state, NOW)]
+    here = way.index(state)
+    skipped = {one for one in way[:here] if state == INSURED and one not in visited}
+    before = [(one, PASSED if one in skipped else DONE) for one in way[:here]]
+    return [*before, (state, NOW), *((one, AHEAD) for one in way[here + 1 :])]
+
+
+# What follows the cover that ends
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """The policy that follows, the time uncovered before it, and what it lacks at its beginning."""
+
+    policy: Policy
+    gap: Period | None
+    short: tuple[Finding, ...]
+
+
+def followed(
+    vehicle: Vehicle, policies: Sequence[Policy], request: Open, book: Rulebook
+) -> Followed | None:
+    """Return what covers past an expiry day, with its gap and shortfall; None where nothing does.
+
+    It is judged from its beginning on, at the earliest when it stands without the cover that
+    ends. Time uncovered counts from the end of the cover before it, or, for a vehicle that was
+    not on the road then, from its first day there.
+    """
+    policy = following(policies, request.kind, request.expiry_day, book)
+    if policy is None or policy.period is None:
+        return None
+    first, begins = midnight(request.expiry_day + _DAY, book.zone), policy.period.begins
+    ended = [
+        one.period.ends
+        for one in policies
+        if one.kind == request.kind and one.period is not None and one.period.begins < begins
+    ]
+    since = max(ended, default=first)
+    if last_day(since, book.zone) < request.expiry_day:
+        since = first  # off the road between the two
+    short = shortfalls(vehicle, policies, book, max(begins, first), request.kind)
+    return Followed(policy, Period(since, begins) if since < begins else None, short)
 
 
 def why_closed(
@@ -184,6 +276,12 @@ def _raised(line: AskedLine, held: AskedLine | None) -> AskedLine:
     if held is None or held.sum_insured is None or line.sum_insured is None:
         return line
     return AskedLine(line.cover, max(line.sum_insured, held.sum_insured), line.seats)
+
+
+def clause_of(requirements: Iterable[Requirement], cover: str) -> str:
+    """Return the clause that asks for a cover; 2.7 where it is the company's own choice."""
+    name = "occupants" if cover in {DRIVER, PASSENGERS} else cover
+    return next((one.clause for one in requirements if one.name == name), "2.7")
 
 
 def still_lacking(required: Iterable[AskedLine], asked: Iterable[AskedLine]) -> list[AskedLine]:

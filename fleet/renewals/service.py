@@ -92,7 +92,14 @@ def prefill(request: CoverRequest, at: datetime) -> list[AskedLine]:
         for line in policy.lines
         if line.until is None
     ]
-    return rules.prefilled(_required(request, at), expiring)
+    return rules.prefilled(required_of(request, at), expiring)
+
+
+def required_of(request: CoverRequest, at: datetime) -> list[AskedLine]:
+    """The covers that the rule asks of a request's vehicle at their least sums (2.1 to 2.6)."""
+    edition = _book().newest(at) or _book().editions[0]
+    known = facts_of(request.vehicle_id).vehicle
+    return rules.required_lines(edition.requirements, request.kind, known)
 
 
 def approve(ids: Sequence[int], approved: Approved, *, by: Actor, at: datetime) -> Outcome:
@@ -292,17 +299,11 @@ def _placement(
     return placement
 
 
-def _required(request: CoverRequest, at: datetime) -> list[AskedLine]:
-    edition = _book().newest(at) or _book().editions[0]
-    known = facts_of(request.vehicle_id).vehicle
-    return rules.required_lines(edition.requirements, request.kind, known)
-
-
 def _complete(request: CoverRequest, lines: Sequence[AskedLine], at: datetime) -> None:
     named = [line.cover for line in lines]
     if twice := next((cover for cover in named if named.count(cover) > 1), None):
         raise refusals.CoverAskedTwice(twice)
-    if lacking := rules.still_lacking(_required(request, at), lines):
+    if lacking := rules.still_lacking(required_of(request, at), lines):
         raise refusals.CoversLacking(line.cover for line in lacking)
 
 

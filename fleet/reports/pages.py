@@ -14,6 +14,8 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
+from fleet.renewals.rules import NextStep
+from fleet.renewals.told import step_of
 from fleet.reports import queries
 from fleet.reports.names import in_words
 from fleet.reports.rules import Times
@@ -37,11 +39,16 @@ def home() -> str:
     return render_template(
         "reports/home.html",
         times=_times(),
+        step_of=_step,
         fleet=_part(queries.fleet, access.COMPANY_ADMIN),
         desk=_part(queries.desk, access.INSURANCE_DESK),
         finance=_part(queries.finance, access.FINANCE),
         group=_part(queries.group, access.GROUP_ADMINISTRATOR, access.AUDITOR),
     )
+
+
+def _step(request: queries.DueRequest) -> NextStep | None:
+    return step_of(request, request.region, clock.today())
 
 
 def _part(answer: Callable[[Times], Answer], *roles: str) -> Answer | None:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import aliased
 from fleet.people.tables import Company, Region
 from fleet.policies.tables import CoverStep
 from fleet.reimbursement.tables import HELD, PAYABLE, Claim
-from fleet.renewals.rules import OPEN
+from fleet.renewals.rules import OPEN, WITH_COMPANY, WITH_DESK
 from fleet.renewals.tables import CoverRequest
 from fleet.reports import rules
 from fleet.reports.rules import LATE, LATER, THIS_WEEK, RegionSum, Times
@@ -64,14 +64,17 @@ class Task(NamedTuple):
         return self.shortfalls.split()
 
 
-class DueRenewal(NamedTuple):
-    """An open renewal and its vehicle."""
+class DueRequest(NamedTuple):
+    """A request that its company is to move on, and its vehicle; `region` is a code."""
 
     id: int
     vin: str
     plate: str | None
     company: str
+    region: str
     kind: str
+    occasion: str
+    state: str
     policy_number: str | None
     expiry_day: date
 
@@ -101,8 +104,19 @@ class Fleet:
     regions: list[RegionSum]
     counts: Counter[str]
     barred: list[Task]
-    renewals: list[DueRenewal]
+    requests: list[DueRequest]
+    states: Counter[str]
     short: list[Task]
+
+    @property
+    def to_move(self) -> int:
+        """How many requests wait for the company."""
+        return sum(self.states[state] for state in WITH_COMPANY)
+
+    @property
+    def with_desk(self) -> int:
+        """How many requests wait for the desk."""
+        return sum(self.states[state] for state in WITH_DESK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +147,7 @@ class Group:
 
 
 def fleet(times: Times) -> Fleet:
-    """What a company admin sees: barred vehicles first, then renewals by day, then short ones."""
+    """What a company admin sees: barred vehicles, then requests by day, then short ones."""
     regions = rules.by_region(
         companies(), standings(times), barred_soon(times), renewals_due(times)
     )
@@ -141,7 +155,8 @@ def fleet(times: Times) -> Fleet:
         regions=regions,
         counts=rules.total(regions),
         barred=_standing_now(BARRED, times),
-        renewals=_next_renewals(),
+        requests=_next_requests(),
+        states=_requests_by_state(),
         short=_standing_now(SHORT, times),
     )
 
@@ -290,24 +305,37 @@ def _standing_now(standing: str, times: Times) -> list[Task]:
     return [Task(*row) for row in rows]
 
 
-def _next_renewals() -> list[DueRenewal]:
+def _next_requests() -> list[DueRequest]:
     rows = db.session.execute(
         select(
             CoverRequest.id,
             Vehicle.vin,
             Vehicle.plate,
             Company.name,
+            Region.code,
             CoverRequest.kind,
+            CoverRequest.occasion,
+            CoverRequest.state,
             CoverRequest.policy_number,
             CoverRequest.expiry_day,
         )
         .join(Vehicle, Vehicle.id == CoverRequest.vehicle_id)
         .join(Company, Company.id == Vehicle.company_id)
-        .where(CoverRequest.state.in_(OPEN))
+        .join(Region, Region.id == Company.region_id)
+        .where(CoverRequest.state.in_(WITH_COMPANY))
         .order_by(CoverRequest.expiry_day, Vehicle.vin, CoverRequest.kind)
         .limit(SHOWN)
     )
-    return [DueRenewal(*row) for row in rows]
+    return [DueRequest(*row) for row in rows]
+
+
+def _requests_by_state() -> Counter[str]:
+    rows = db.session.execute(
+        select(CoverRequest.state, func.count())
+        .where(CoverRequest.state.in_(OPEN))
+        .group_by(CoverRequest.state)
+    )
+    return Counter(dict(rows.all()))
 
 
 def _due_days(times: Times) -> list[DueDay]:

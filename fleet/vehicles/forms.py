@@ -7,7 +7,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from wtforms import HiddenField, SelectField
-from wtforms.validators import Regexp
+from wtforms.validators import Regexp, ValidationError
 
 from fleet.people.tables import Company
 from fleet.storage import db
@@ -76,7 +76,7 @@ class LicenceForm(Guarded):
     def validate_seats(self, field: CountField) -> None:
         """More seats than any bus has are a slip of the hand."""
         if field.data is not None and field.data > MOST_SEATS:
-            raise ValueError(_l("A vehicle has at most 1000 seats."))
+            raise ValidationError(_l("A vehicle has at most 1000 seats."))
 
     def details(self) -> VehicleDetails:
         """What was filled in."""

@@ -112,6 +112,11 @@ class Caller:
         companies = frozenset().union(*(scope.companies for scope in scopes))
         return Scope(companies, everything=any(scope.everything for scope in scopes))
 
+    def may_for(self, permission: May, company_id: int) -> bool:
+        """Whether the caller's roles allow it for a company."""
+        scope = self.scope(permission)
+        return scope.everything or company_id in scope.companies
+
     def regions(self, permission: May) -> frozenset[int]:
         """The regions for which the caller's roles allow it; the whole group names none."""
         return _union(g.regions for g in self.granted if g.role in ALLOWED[permission])

@@ -155,6 +155,28 @@ OA_REFUSED: Words = {
     "none_known": _l("None of its requests is known"),
     "another_approval": _l("Its number stands for another decision"),
 }
+NEXT_STEP: Words = {
+    "prepare": _l("Prepare it"),
+    "get_approval": _l("Have it approved in the OA"),
+    "submit": _l("Report it to the desk"),
+    "mend": _l("Mend what was returned"),
+    "accept": _l("Accept or return it"),
+    "place": _l("Place it with an insurer"),
+    "record": _l("Record the policy"),
+}
+NEXT_STEP_MEANS: Words = {
+    "prepare": _l("Confirm the vehicle and choose the covers, or say why it is not renewed."),
+    "get_approval": _l("Have it approved in the office system (OA), then note its number here."),
+    "submit": _l("All is ready: report it to your region's desk."),
+    "mend": _l("The desk returned it. Mend what it says, then report it again."),
+    "accept": _l("The desk looks at it and accepts it, or returns it with reasons."),
+    "place": _l("The desk places it with an insurer designated for the region."),
+    "record": _l("The insurer issues the policy and the desk records it. That ends the request."),
+}
+NEXT_STEP_OF: Words = {
+    "company": _l("company"),
+    "desk": _l("desk"),
+}
 DECISION: Words = {
     "payable": _l("Payable"),
     "held": _l("Held"),
@@ -270,6 +292,9 @@ VOCABULARIES: Mapping[str, Words] = {
     "approval_state": APPROVAL_STATE,
     "oa_outcome": OA_OUTCOME,
     "oa_refused": OA_REFUSED,
+    "next_step": NEXT_STEP,
+    "next_step_means": NEXT_STEP_MEANS,
+    "next_step_of": NEXT_STEP_OF,
     "decision": DECISION,
     "claim_state": CLAIM_STATE,
     "actor": ACTOR,

@@ -196,6 +196,13 @@ def test_a_vehicle_is_registered_and_a_slip_is_shown_beside_its_field(desk):
     assert desk("/vehicles/new", data=filled | {"company": "S1"}).status_code == 200
 
 
+def test_more_seats_than_any_bus_has_are_refused_beside_their_field(desk):
+    answer = desk("/vehicles/new", data={"vin": vin(7), "seats": "1001"})
+    assert "at most 1000 seats" in soup(answer).find(id="seats-error").get_text()
+    answer = desk("/vehicles/new", data={"vin": vin(7), "seats": "1000"})
+    assert not soup(answer).find(id="seats-error")
+
+
 def test_the_verbs_of_a_vehicle_are_a_form_each(desk):
     company("N2")
 

@@ -10,11 +10,24 @@ import time_machine
 from python_calamine import load_workbook
 from sqlalchemy import delete
 
+from fleet.people.tables import Grant
 from fleet.renewals.tables import CoverRequest
 from fleet.rulebook.renewal import NEW
+from fleet.storage import db
 from fleet.web.access import AUDITOR, COMPANY_ADMIN, FINANCE, INSURANCE_DESK
 from tests.pages import soup, words
-from tests.renewals.records import DAY, X, bearer, caller, policy, run, sign_in, vehicle
+from tests.policies.records import statements
+from tests.renewals.records import (
+    DAY,
+    X,
+    bearer,
+    caller,
+    company,
+    policy,
+    run,
+    sign_in,
+    vehicle,
+)
 
 NOW = datetime(2026, 6, 30, 4, tzinfo=UTC)  # noon of X in the company's zone
 
@@ -72,6 +85,10 @@ def test_open_ones_by_the_day_they_fall_due(page):
         ("?state=insured", "5"),
         ("?state=all", "12534"),
         ("?state=laid_up", ""),
+        ("?state=not_reported", "1234"),
+        ("?state=desk", ""),
+        ("?occasion=renewal", "1234"),
+        ("?occasion=new", ""),
         ("?kind=commercial", "2"),
         ("?company=B1", "34"),
         ("?region=B&kind=compulsory", "34"),
@@ -92,12 +109,41 @@ def test_filters_and_order_stand_in_the_address(page, query, found):
     assert "".join(vins(page(query))) == found
 
 
+def test_a_list_says_the_next_step_and_leads_to_each_request(page):
+    found = soup(page("?q=00003")).select_one("tbody tr")
+    assert found.select_one("th a")["href"].startswith("/renewals/")
+    told = " ".join(found.get_text(" ").split())
+    assert "Prepare it company" in told
+    assert "Renewal COMP-0003" in told
+
+
+def test_only_what_one_may_report_can_be_ticked(due, client):
+    clerk = caller(FINANCE, "B1").grants[0].role
+    user = caller(COMPANY_ADMIN, "A1")
+    user.grants.append(Grant(role=clerk, company=company("B1")))
+    db.session.commit()
+    sign_in(client, user)
+    listed = soup(client.get("/renewals")).select("tbody tr")
+    ticked = [bool(one.select("input[name=ids]")) for one in listed]
+    assert ticked == [True, True, False, False]
+
+
+def test_more_requests_cost_no_more_statements(page):
+    page()
+    with statements() as few:
+        page("?q=00003")
+    with statements() as many:
+        page()
+    assert len(many) == len(few)
+
+
 def test_an_export_is_what_the_list_shows(page, client):
     answer = client.get("/renewals/export?company=B1&sort=-due")
     sheet = load_workbook(io.BytesIO(answer.data)).get_sheet_by_index(0).to_python()
     assert sheet[0][:3] == ["VIN", "Plate", "Company"]
     assert [row[0][-1] for row in sheet[1:]] == ["4", "3"]
     assert sheet[1][6:8] == [(X + 14 * DAY), 14]
+    assert sheet[1][-4:] == ["Due", "Renewal", "Prepare it", "company"]
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_a_company_admin_is_told_what_to_do_first(there: Session, client: PageCl
         text.index(words_)
         for words_ in (
             "Take these off the road",
-            "Report these renewals",
+            "Move these requests for cover on",
             "Have these cured",
         )
     )

@@ -119,8 +119,20 @@ POST reimbursement.record_claim F
 POST reimbursement.record_reversed F
 GET reimbursement.reversed_invoices F
 GET reimbursement.show CDFGA
+GET renewals.approve CDG
+POST renewals.approve CDG
+POST renewals.approve_many CDG
 GET renewals.export CDFGA
 GET renewals.index CDFGA
+GET renewals.prepare CDG
+POST renewals.prepare CDG
+POST renewals.resume CDG
+GET renewals.show CDFGA
+POST renewals.submit CDG
+POST renewals.submit_many CDG
+GET renewals.withdraw CDG
+POST renewals.withdraw CDG
+POST renewals.withdraw_many CDG
 GET reports.export_history GA
 GET reports.history GA
 GET reports.home CDFGA
@@ -142,6 +154,7 @@ GET vehicles.plate CDG
 POST vehicles.plate CDG
 GET vehicles.register CDG
 POST vehicles.register CDG
+POST vehicles.request_cover CDG
 GET vehicles.return_to_service CDG
 POST vehicles.return_to_service CDG
 GET vehicles.show CDFGA
@@ -163,7 +176,13 @@ GET workbook.template DG
 """
 OTHERS = {"static", "bootstrap.static"}  # files; Flask-Security guards its own pages
 # A row of which company an address names: by the part of the address, or by the endpoint.
-NAMES = {"claim_id": "claim", "user_id": "user", "company_id": "company", "region_id": "region"}
+NAMES = {
+    "claim_id": "claim",
+    "company_id": "company",
+    "region_id": "region",
+    "request_id": "request",
+    "user_id": "user",
+}
 WHOLE_GROUP = "GA"
 # What these name by a number is somebody's own; nobody of the cast has one.
 NOBODYS = {
@@ -261,7 +280,7 @@ def entries(app: Flask) -> int:
 
 def is_row(app: Flask, cell: Cell) -> bool:
     """Whether a call is about one company's row, which others must not know of."""
-    scoped = re.compile(r"<(vin|[^<>]*:claim_id|path:number|string:vin)>")
+    scoped = re.compile(r"<(vin|[^<>]*:(?:claim|request)_id|path:number|string:vin)>")
     return any(scoped.search(rule.rule) for rule in app.url_map.iter_rules(cell.endpoint))
 
 
