@@ -80,7 +80,15 @@ def known(rule: Rule, world: World) -> dict[str, Any]:
     number: Any = rows.number if room == "policies" else rows.ids.get("designation", 1)
     named = ("claim", "user", "company", "region", "task")
     ids = {f"{name}_id": rows.ids.get(name, 1) for name in named}
-    return {**ids, "vin": rows.vin, "number": number, "code": "INS-A", "token": "x", "token_id": 1}
+    return {
+        **ids,
+        "vin": rows.vin,
+        "number": number,
+        "code": "INS-A",
+        "token": "x",
+        "token_id": 1,
+        "secret": "x",
+    }
 
 
 class Person:
