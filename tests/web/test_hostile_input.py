@@ -78,17 +78,13 @@ def known(rule: Rule, world: World) -> dict[str, Any]:
     """Arguments that name a row on record, where there is one."""
     rows, room = world.own, rule.endpoint.partition(".")[0]
     number: Any = rows.number if room == "policies" else rows.ids.get("designation", 1)
-    named = ("claim", "user", "company", "region", "task")
-    ids = {f"{name}_id": rows.ids.get(name, 1) for name in named}
-    return {
-        **ids,
-        "vin": rows.vin,
-        "number": number,
-        "code": "INS-A",
-        "token": "x",
-        "token_id": 1,
-        "secret": "x",
+    ids = {
+        name: rows.ids.get(name.removesuffix("_id"), 1)
+        for name in rule.arguments
+        if name.endswith("_id")
     }
+    names = {"vin": rows.vin, "number": number, "code": "INS-A", "token": "x", "secret": "x"}
+    return {**names, **ids}
 
 
 class Person:
