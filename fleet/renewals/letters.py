@@ -48,11 +48,11 @@ ZIP = "application/zip"
 MADE_AT_ONCE = 30  # vehicles; more are a task
 BARRED, SHORT = "barred", "short"
 
-# A letter is laid out whole: what is beyond these goes on in the company's next one.
-ENTRIES_A_LETTER = 100
-# A document is held in memory until it is written: 0.6 MB a vehicle with two shortfalls, and
-# writing it takes as long for two thousand as the child has.
-ENTRIES_A_DOCUMENT = 1_000
+# A letter is laid out whole, within the seconds that a child has: what is beyond these lines goes
+# on in the company's next one.
+LINES_A_LETTER = 150
+# A document is held in memory until it is written: 0.2 MB a line.
+LINES_A_DOCUMENT = 2_000
 
 Told = Callable[[int, int], None]
 
@@ -115,6 +115,11 @@ class Due(NamedTuple):
     company_acts: bool
 
     @property
+    def lines(self) -> int:
+        """How many lines of the table it takes."""
+        return 1
+
+    @property
     def clauses(self) -> set[str]:
         """By which clause it is asked."""
         return {"3.2" if self.occasion == NEW else "3.3"}
@@ -141,6 +146,11 @@ class Deficient:
     lacks: tuple[Lack, ...]
 
     @property
+    def lines(self) -> int:
+        """How many lines of the table it takes."""
+        return len(self.lacks)
+
+    @property
     def clauses(self) -> set[str]:
         """Which clauses it falls short of, and 4.2 where it must not be used."""
         found = {lack.finding.clause for lack in self.lacks}
@@ -163,6 +173,11 @@ class Letter:
     entries: Sequence[Due] | Sequence[Deficient]
     part: int = 1
     parts: int = 1
+
+    @property
+    def lines(self) -> int:
+        """How many lines its table has."""
+        return sum(entry.lines for entry in self.entries)
 
     @property
     def clauses(self) -> list[str]:
@@ -260,7 +275,7 @@ def _documents(
     ordered: Ordered, shared: dict[str, Any], letters: Sequence[Letter], told: Told
 ) -> Iterator[bytes]:
     done = 0
-    for volume in _volumes(letters):
+    for volume in _filled(letters, LINES_A_DOCUMENT):
         each = (shared | {"letter": letter} for letter in volume)
         yield render_together(ordered.paper, each, partial(_told_on, told, done, len(letters)))
         done += len(volume)
@@ -270,17 +285,18 @@ def _told_on(told: Told, before: int, total: int, count: int) -> None:
     told(before + count, total)
 
 
-def _volumes(letters: Iterable[Letter]) -> Iterator[list[Letter]]:
-    """The letters of each document: as many as fit, at least one."""
-    volume: list[Letter] = []
-    for letter in letters:
-        held = sum(len(one.entries) for one in volume)
-        if volume and held + len(letter.entries) > ENTRIES_A_DOCUMENT:
-            yield volume
-            volume = []
-        volume.append(letter)
-    if volume:
-        yield volume
+def _filled(told: Iterable[Any], most: int) -> Iterator[list[Any]]:
+    """What has lines, in lists of as much as fits, of one at least."""
+    held: list[Any] = []
+    lines = 0
+    for one in told:
+        if held and lines + one.lines > most:
+            yield held
+            held, lines = [], 0
+        held.append(one)
+        lines += one.lines
+    if held:
+        yield held
 
 
 def letters_of(ordered: Ordered, book: Rulebook) -> list[Letter]:
@@ -294,9 +310,9 @@ def letters_of(ordered: Ordered, book: Rulebook) -> list[Letter]:
 
 
 def _in_parts(to: Addressee, entries: Sequence[Any]) -> Iterator[Letter]:
-    starts = range(0, len(entries), ENTRIES_A_LETTER)
-    for number, start in enumerate(starts, start=1):
-        yield Letter(to, entries[start : start + ENTRIES_A_LETTER], number, len(starts))
+    parts = list(_filled(entries, LINES_A_LETTER))
+    for number, part in enumerate(parts, start=1):
+        yield Letter(to, part, number, len(parts))
 
 
 def _shared(ordered: Ordered, book: Rulebook) -> dict[str, Any]:

@@ -173,7 +173,7 @@ def test_names_are_told_as_they_are_and_each_company_has_its_own_pages(app, flee
 
 @pytest.mark.one_engine
 def test_a_long_letter_goes_on_in_parts(app, fleet, monkeypatch):
-    monkeypatch.setattr(letters, "ENTRIES_A_LETTER", 1)
+    monkeypatch.setattr(letters, "LINES_A_LETTER", 1)
     text = make(app, DEFICIENCY, company="A1")
     assert "Part1of2" in text
     assert "Part2of2" in text
@@ -207,8 +207,8 @@ def test_many_letters_are_a_task(client, many):
 
 @pytest.mark.one_engine
 def test_very_many_letters_are_several_documents(many, monkeypatch):
-    monkeypatch.setattr(letters, "ENTRIES_A_LETTER", 1)
-    monkeypatch.setattr(letters, "ENTRIES_A_DOCUMENT", 1)
+    monkeypatch.setattr(letters, "LINES_A_LETTER", 1)
+    monkeypatch.setattr(letters, "LINES_A_DOCUMENT", 1)
     left = many("paper=deficiency_letter&language=en&company=A1")
     assert left.mimetype == "application/zip"
     with ZipFile(io.BytesIO(left.data)) as archive:
