@@ -23,8 +23,11 @@ def offer(app: Flask) -> None:
     tasks.offer(app, LETTERS, write, page=_page)
 
 
-def ask_letters(ordered: Ordered, total: int, person: Caller, at: datetime) -> Task:
-    """Ask for letters on the rows that a person may read; their instant is settled now."""
+def ask_letters(ordered: Ordered, person: Caller, at: datetime) -> Task:
+    """Ask for letters on the rows that a person may read; their instant is settled now.
+
+    How many letters they are is known when they are gathered.
+    """
     arguments = {
         "paper": ordered.paper,
         "at": ordered.at.isoformat(),
@@ -40,7 +43,6 @@ def ask_letters(ordered: Ordered, total: int, person: Caller, at: datetime) -> T
         language=language(),
         by=person.actor,
         at=at,
-        total=total,
     )
 
 

@@ -72,9 +72,9 @@ def document() -> Response:
 def order() -> Answer:
     """Have many letters made as a task, which leaves them to be fetched."""
     ordered = _ordered(asked({}, "", FILTERS))
-    if not (total := _vehicles(ordered)):
+    if not _vehicles(ordered):
         raise NothingToWrite
-    task = ask_letters(ordered, total, caller(), clock.now())
+    task = ask_letters(ordered, caller(), clock.now())
     run_here_unless_worker(task)
     return redirect(url_for("work.show", task_id=task.id))
 
