@@ -273,6 +273,33 @@ NOT_WELL_FORMED: Words = {
     "money_form": _l("An amount in yuan is asked, such as 1,270.00 or 20万."),
     "money_fraction": _l("An amount in whole fen is asked: at most two decimals."),
 }
+# Why a cell of a sheet could not be read; `%(asked)s` is what is asked.
+CELL_WRONG: Words = {
+    **NOT_WELL_FORMED,
+    "required": _l("This cell may not be empty."),
+    "error_cell": _l("An error of Excel stands here instead of a value."),
+    "lost_digits": _l(
+        "Excel lost digits of this number. Format the column as text and enter it again."
+    ),
+    "control_characters": _l("Characters that cannot be printed stand in this cell."),
+    "too_long": _l("At most %(asked)s characters."),
+    "excel_day": _l("This is no day but an empty or broken date cell of Excel."),
+    "not_a_day": _l("A day is asked, such as 2026-03-02, or an instant, such as 2026-03-02 18:03."),
+    "number_not_day": _l("A number stands here. Format the cell as a date, or enter 2026-03-02."),
+    "no_such_day": _l("No calendar has this day."),
+    "no_such_time": _l("No clock shows this time."),
+    "far_day": _l("This day is too far off. Leave the cell empty where there is no end."),
+    "day_without_clock": _l("A day without a clock time is asked, such as 2026-03-02."),
+    "below_zero": _l("An amount of 0 or more is asked."),
+    "too_much_money": _l("This amount is larger than any of the trade."),
+    "not_a_number": _l("A number is asked."),
+    "not_a_percentage": _l("A percentage from 0 to 100 is asked, with at most four decimals."),
+    "not_a_whole_number": _l("A whole number of 0 or more is asked."),
+    "too_many_seats": _l("At most %(asked)s seats."),
+    "not_yes_or_no": _l("yes or no is asked."),
+    "not_one_of": _l("One of these is asked: %(asked)s."),
+    "not_a_cover": _l("The code of a cover is asked, such as damage or third_party."),
+}
 
 VOCABULARIES: Mapping[str, Words] = {
     "standing": STANDING,
@@ -309,6 +336,7 @@ VOCABULARIES: Mapping[str, Words] = {
     "task_state": TASK_STATE,
     "task_problem": TASK_PROBLEM,
     "not_well_formed": NOT_WELL_FORMED,
+    "cell_wrong": CELL_WRONG,
 }
 
 
