@@ -177,6 +177,40 @@ NEXT_STEP_OF: Words = {
     "company": _l("company"),
     "desk": _l("desk"),
 }
+# What a request of the desk's queue lacks.
+DESK_LACKS: Words = {
+    "late": _l("Late"),
+    "begins_in_the_past": _l("The first day asked is past"),
+    "approval": _l("No OA approval stands"),
+    "not_designated": _l("The insurer is not designated any more"),
+    "no_covers": _l("No cover is asked for"),
+    "no_premium": _l("No expected premium"),
+    "licence": _l("Licence data incomplete"),
+    "credit_code": _l("The company's credit code is missing"),
+    "contact": _l("Nobody to call"),
+}
+# What an insurer issued otherwise than it was asked for.
+DIFFERENCE: Words = {
+    "another_insurer": _l("Another insurer"),
+    "gap": _l("Gap after the present cover"),
+    "overlap": _l("Overlap with the present cover"),
+    "begins_otherwise": _l("Begins otherwise"),
+    "ends_otherwise": _l("Ends otherwise"),
+    "cover_missing": _l("Cover missing"),
+    "cover_added": _l("Cover not asked for"),
+    "sum_lower": _l("Sum lower"),
+    "sum_higher": _l("Sum higher"),
+    "seats_differ": _l("Other number of seats"),
+    "premium_differs": _l("Premium differs"),
+    "premium_unknown": _l("Premium not told"),
+    "tax_differs": _l("Vehicle tax differs"),
+    "tax_unknown": _l("Vehicle tax not told"),
+}
+ANSWER_STATE: Words = {
+    "checked": _l("Waits for you"),
+    "recorded": _l("Recorded"),
+    "dropped": _l("Dropped"),
+}
 DECISION: Words = {
     "payable": _l("Payable"),
     "held": _l("Held"),
@@ -300,6 +334,17 @@ CELL_WRONG: Words = {
     "not_one_of": _l("One of these is asked: %(asked)s."),
     "not_a_cover": _l("The code of a cover is asked, such as damage or third_party."),
 }
+# Why a row of an insurer's answer cannot be recorded; `%(asked)s` is what is asked.
+ANSWER_PROBLEM: Words = {
+    **CELL_WRONG,
+    "ends_not_after_begins": _l("The policy must end after it begins."),
+    "duplicate": _l("Row %(asked)s says the same vehicle and kind, or the same policy number."),
+    "on_record": _l("A policy of this number is on record already."),
+    "not_in_placement": _l("No request of this placement is for this vehicle and kind."),
+    "not_placed_any_more": _l("The request of this vehicle is in the state “%(asked)s”."),
+    "kind_unknown": _l("The kind of policy is asked: compulsory or commercial."),
+    "insurer_unknown": _l("No insurer on record has this code or name."),
+}
 
 VOCABULARIES: Mapping[str, Words] = {
     "standing": STANDING,
@@ -322,6 +367,10 @@ VOCABULARIES: Mapping[str, Words] = {
     "next_step": NEXT_STEP,
     "next_step_means": NEXT_STEP_MEANS,
     "next_step_of": NEXT_STEP_OF,
+    "desk_lacks": DESK_LACKS,
+    "difference": DIFFERENCE,
+    "answer_state": ANSWER_STATE,
+    "answer_problem": ANSWER_PROBLEM,
     "decision": DECISION,
     "claim_state": CLAIM_STATE,
     "actor": ACTOR,
