@@ -22,7 +22,6 @@ from fleet.policies.tables import Policy
 from fleet.renewals import following
 from fleet.renewals.answer_rules import AskedFor, Issued, differences, repeated
 from fleet.renewals.answer_sheet import COVERS, Known, Problem, Row, read_answer
-from fleet.renewals.refusals import NotYours
 from fleet.renewals.rules import AskedLine
 from fleet.renewals.schedule import Item, items_of
 from fleet.renewals.tables import (
@@ -36,7 +35,7 @@ from fleet.renewals.tables import (
 from fleet.rulebook.book import Rulebook
 from fleet.storage import Actor, act, db, everyone, files
 from fleet.vehicles.tables import Vehicle
-from fleet.web.errors import Refusal
+from fleet.web.errors import NotFound, Refusal
 from fleet.web.reading import UnreadableFile, read_rows
 from fleet.words import midnight
 
@@ -179,11 +178,11 @@ def drop_answer(answer_id: int, *, by: Actor, at: datetime) -> None:
 
 
 def answer_of(answer_id: int) -> PlacementAnswer:
-    """The answer of a number within the caller's scope; NotYours where there is none."""
+    """The answer of a number within the caller's scope; NotFound where there is none."""
     chosen = select(PlacementAnswer).where(PlacementAnswer.id == answer_id)
     found = db.session.scalar(chosen)
     if found is None:
-        raise NotYours
+        raise NotFound(_("answer"))
     return found
 
 

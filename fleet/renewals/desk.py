@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from flask_babel import gettext as _
 from sqlalchemy import Row, Select, and_, case, func, select
 from sqlalchemy.orm import aliased
 
@@ -14,12 +15,12 @@ from fleet.insurers.tables import Designation, Insurer
 from fleet.people.tables import Company, Region
 from fleet.policies.tables import Policy
 from fleet.renewals.queries import Wanted, listed
-from fleet.renewals.refusals import NotYours
 from fleet.renewals.rules import INSURED, PLACED, WITH_COMPANY, WITH_DESK, approval_asked
 from fleet.renewals.tables import APPROVAL_GIVEN, Approval, AskedCover, CoverRequest, Placement
 from fleet.rulebook.book import Rulebook
 from fleet.storage import db
 from fleet.vehicles.tables import Vehicle
+from fleet.web.errors import NotFound
 
 LATE = "late"
 BEGINS_IN_THE_PAST = "begins_in_the_past"
@@ -44,36 +45,38 @@ class Queue:
     placed_with: str | None = None
 
 
+_LINES = (
+    select(func.count(AskedCover.id))
+    .where(AskedCover.request_id == CoverRequest.id)
+    .scalar_subquery()
+)
+_LICENSED = and_(
+    Vehicle.brand_model.is_not(None),
+    Vehicle.engine_number.is_not(None),
+    Vehicle.first_registered.is_not(None),
+)
+_MORE = (
+    CoverRequest.asked_from,
+    CoverRequest.contact,
+    CoverRequest.note,
+    CoverRequest.expected_premium,
+    CoverRequest.placement_id,
+    Region.id.label("region_id"),
+    Company.credit_code,
+    case((_LICENSED, 1), else_=0).label("licensed"),
+    _LINES.label("lines"),
+    Approval.state.label("approval"),
+    _held_by.name.label("held_by"),
+    _placed_with.name.label("placed_with"),
+    _placed_with.id.label("insurer_id"),
+)
+
+
 def queue(asked: Queue, today: date) -> Select[Any]:
     """Select the requests with the desk that are asked for; the caller sorts them."""
-    lines = (
-        select(func.count(AskedCover.id))
-        .where(AskedCover.request_id == CoverRequest.id)
-        .scalar_subquery()
-    )
-    licence = and_(
-        Vehicle.brand_model.is_not(None),
-        Vehicle.engine_number.is_not(None),
-        Vehicle.first_registered.is_not(None),
-    )
     found = (
         listed(asked.wanted, today)
-        .add_columns(
-            CoverRequest.asked_from,
-            CoverRequest.contact,
-            CoverRequest.note,
-            CoverRequest.expected_premium,
-            CoverRequest.placement_id,
-            CoverRequest.version,
-            Region.id.label("region_id"),
-            Company.credit_code,
-            case((licence, 1), else_=0).label("licensed"),
-            lines.label("lines"),
-            Approval.state.label("approval"),
-            _held_by.name.label("held_by"),
-            _placed_with.name.label("placed_with"),
-            _placed_with.id.label("insurer_id"),
-        )
+        .add_columns(*_MORE)
         .outerjoin(Policy, Policy.policy_number == CoverRequest.policy_number)
         .outerjoin(_held_by, _held_by.id == Policy.insurer_id)
         .outerjoin(Placement, Placement.id == CoverRequest.placement_id)
@@ -94,7 +97,6 @@ SORTS = {
     "kind": (CoverRequest.kind, CoverRequest.expiry_day, Vehicle.vin),
     "company": (Company.code, CoverRequest.expiry_day, Vehicle.vin, CoverRequest.kind),
     "held_by": (_held_by.code, CoverRequest.expiry_day, Vehicle.vin, CoverRequest.kind),
-    "placed_with": (_placed_with.code, CoverRequest.expiry_day, Vehicle.vin, CoverRequest.kind),
 }
 
 
@@ -255,8 +257,8 @@ def requests_of(placement_id: int) -> Select[Any]:
 
 
 def placement_of(placement_id: int) -> Placement:
-    """The placement of a number within the caller's scope; NotYours where there is none."""
+    """The placement of a number within the caller's scope; NotFound where there is none."""
     found = db.session.scalar(select(Placement).where(Placement.id == placement_id))
     if found is None:
-        raise NotYours
+        raise NotFound(_("placement"))
     return found

@@ -40,7 +40,7 @@ from fleet.words import last_day
 pages = Blueprint("placements", __name__, url_prefix="/placements")
 
 PLACEMENT = "/<int(max=2147483647):placement_id>"
-REQUEST = f"{PLACEMENT}/requests/<int(max=2147483647):request_id>"
+REQUEST = f"{PLACEMENT}/requests/<int(max=2147483647):placed_id>"
 ANSWER = "/answers/<int(max=2147483647):answer_id>"
 SORTS = {
     "number": Placement.id,
@@ -142,10 +142,10 @@ def _page(
 
 @pages.post(REQUEST)
 @needs(May.PLACE)
-def expected(placement_id: int, request_id: int) -> str | Answer:
+def expected(placement_id: int, placed_id: int) -> str | Answer:
     """Note the premium and tax that the insurer asks for one request."""
     placement, form = desk.placement_of(placement_id), ExpectForm()
-    found = request_of(request_id)
+    found = request_of(placed_id)
     if found.placement_id != placement_id:
         raise NotYours
     noted = done(
@@ -156,7 +156,7 @@ def expected(placement_id: int, request_id: int) -> str | Answer:
     )
     if noted is None:
         db.session.rollback()
-        return _page(placement, expect=(request_id, form))
+        return _page(placement, expect=(placed_id, form))
     flash(_("The expected premium is noted."), "success")
     return redirect(url_for("placements.show", placement_id=placement_id, **request.args))
 
