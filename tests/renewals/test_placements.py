@@ -12,10 +12,11 @@ from python_calamine import load_workbook
 
 from fleet.renewals import service
 from fleet.renewals.moving import request_of
+from fleet.renewals.tables import Placement
 from fleet.storage import db
 from tests.pages import soup, words
-from tests.renewals.desk_records import NOW, WHO, as_desk, placed, states
-from tests.renewals.records import DAY, X, policy
+from tests.renewals.desk_records import NOW, WHO, as_desk, placed, reported, states
+from tests.renewals.records import DAY, X, caller, policy, sign_in
 
 pytestmark = pytest.mark.usefixtures("session")
 
@@ -45,8 +46,6 @@ def test_the_list_filters(client, query, found):
     _number, ids = placed(1)
     placed(2, code="INS-B", region="B")
     service.take_back(ids, "declined", **WHO)
-    from tests.renewals.records import caller, sign_in
-
     sign_in(client, caller("group_administrator"))
     page = client.get(f"/placements{query}")
     assert len(soup(page).select("tbody tr")) == found
@@ -110,8 +109,6 @@ def test_a_premium_that_somebody_changed_meanwhile_is_not_overwritten(client):
 
 def test_a_request_of_another_placement_is_not_there(client):
     number, _ids = placed(1)
-    from fleet.renewals.tables import Placement
-
     other = db.session.get_one(Placement, number)
     other_id, more = _second(other.insurer.code)
     assert expect(as_desk(client), number, more[0], premium="1").status_code == 404
@@ -119,8 +116,6 @@ def test_a_request_of_another_placement_is_not_there(client):
 
 
 def _second(code: str) -> tuple[int, list[int]]:
-    from tests.renewals.desk_records import reported
-
     ids = reported(7)
     service.accept(ids, **WHO)
     return service.place(ids, code, **WHO).placements[0], ids

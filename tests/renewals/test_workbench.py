@@ -68,32 +68,33 @@ def test_the_queue_holds_what_is_with_the_desk(client):
     assert "0 not yet reported" in told, "vehicle 3 is another region's"
 
 
-@pytest.mark.parametrize(
-    ("query", "found"),
-    [
-        ("?state=accepted", 2),
-        ("?state=late", 0),
-        ("?state=due", 6),
-        ("?kind=commercial", 3),
-        ("?region=A&company=A1", 6),
-        ("?region=B", 0),
-        ("?held_by=DEMO-A", 6),
-        ("?held_by=INS-A", 0),
-        ("?placed_with=INS-A", 2),
-        ("?occasion=new", 0),
-        ("?q=A00002", 2),
-        ("?due_from=2026-07-01", 0),
-        ("?due_to=no+day", 6),
-        ("?sort=-plate&page=7", 6),
-        ("?sort=drop+table", 6),
-    ],
-)
-def test_filters_stand_in_the_address(client, query, found):
+FILTERED = {
+    "?state=accepted": 2,
+    "?state=late": 0,
+    "?state=due": 6,
+    "?kind=commercial": 3,
+    "?region=A&company=A1": 6,
+    "?region=B": 0,
+    "?held_by=DEMO-A": 6,
+    "?held_by=INS-A": 0,
+    "?placed_with=INS-A": 2,
+    "?occasion=new": 0,
+    "?q=A00002": 2,
+    "?due_from=2026-07-01": 0,
+    "?due_to=no+day": 6,
+    "?sort=-plate&page=7": 6,
+    "?sort=drop+table": 6,
+}
+
+
+def test_filters_stand_in_the_address(client):
     designate("INS-A", "A")
     ids = reported(1, 2, 3)
     service.accept(ids[:4], **WHO)
     service.place(ids[:2], "INS-A", **WHO)
-    assert len(listed(as_desk(client).get(f"/workbench{query}"))) == found
+    as_desk(client)
+    found = {query: len(listed(client.get(f"/workbench{query}"))) for query in FILTERED}
+    assert found == FILTERED
 
 
 def test_the_export_is_what_the_list_shows(client):

@@ -139,10 +139,7 @@ def test_the_weeks_cover_the_ninety_days_and_no_more():
     weeks = weeks_ahead(TODAY)
     assert (weeks[0].first, weeks[0].last) == (None, TODAY - DAY)
     assert (weeks[1].first, weeks[-1].last) == (TODAY, H)
-    assert all(
-        later.first == earlier.last + DAY
-        for earlier, later in pairwise(weeks)
-    )
+    assert all(later.first == earlier.last + DAY for earlier, later in pairwise(weeks))
 
 
 def test_each_need_stands_in_the_week_of_its_expiry_day():
