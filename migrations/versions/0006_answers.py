@@ -1,14 +1,14 @@
 """Insurers' answers to placements, kept until they are recorded or dropped.
 
 Revision ID: 0006_answers
-Follows: 0005_requests
+Follows: 0008_oa
 """
 
 from alembic import op
 import sqlalchemy as sa
 
 revision = "0006_answers"
-down_revision = "0005_requests"
+down_revision = "0008_oa"
 branch_labels = None
 depends_on = None
 
