@@ -32,10 +32,12 @@ from fleet.web.errors import Refusal
 from fleet.web.forms import done
 from fleet.web.furniture import instant, yuan
 from fleet.web.lists import Asked, asked, fetch, of_items
+from fleet.web.locale import language
 from fleet.web.paper import pdf_response
 from fleet.web.sheets import XLSX, download, xlsx_response
 from fleet.web.words import label
 from fleet.words import last_day
+from fleet.work.tasks import run_here_unless_worker
 
 pages = Blueprint("placements", __name__, url_prefix="/placements")
 
@@ -55,6 +57,13 @@ REQUEST_SORTS = {
 }
 FILTERS = ("region", "insurer", "open")
 _PROBLEMS, _DIFFERS, _FITS = range(3)
+
+
+class TooLongToWaitFor(Refusal):
+    """The schedule is made as a task: so many pages would keep everybody waiting."""
+
+    def __init__(self) -> None:
+        super().__init__(_("This schedule is long. Have it made on the placement's page."))
 
 
 # The list and one of it
@@ -121,7 +130,6 @@ def _page(
 ) -> str:
     chosen = asked(REQUEST_SORTS, "plate")
     listing = fetch(desk.requests_of(placement.id), chosen, scalars=False)
-    waiting = sum(1 for row in listing.items if row.state == PLACED)
     sent = (
         select(PlacementAnswer)
         .where(PlacementAnswer.placement_id == placement.id)
@@ -131,7 +139,8 @@ def _page(
         "renewals/placement.html",
         placement=placement,
         listing=listing,
-        waiting=waiting,
+        waiting=schedule.waiting_in(placement),
+        at_once=schedule.AT_ONCE,
         answers=db.session.scalars(sent).all(),
         expect=expect,
         take_back=take_back or TakeBackForm(formdata=None),
@@ -193,7 +202,20 @@ def take_back(placement_id: int) -> str | Answer:
 def schedule_pdf(placement_id: int) -> Response:
     """The submission schedule as one document, in the reader's language."""
     placement = desk.placement_of(placement_id)
-    return pdf_response(f"{_name(placement)}.pdf", schedule.as_pdf(placement))
+    if schedule.waiting_in(placement) > schedule.AT_ONCE:
+        raise TooLongToWaitFor
+    return pdf_response(f"{schedule.name_of(placement)}.pdf", schedule.as_pdf(placement))
+
+
+@pages.post(f"{PLACEMENT}/schedule")
+@needs(May.PLACE)
+def order_schedule(placement_id: int) -> Answer:
+    """Have a long schedule made as a task, and show how far it is."""
+    placement = desk.placement_of(placement_id)
+    task = schedule.ask_for_pdf(placement, language(), **who())
+    number = task.id
+    run_here_unless_worker(task)
+    return redirect(url_for("work.show", task_id=number))
 
 
 @pages.get(f"{PLACEMENT}/schedule.xlsx")
@@ -201,11 +223,7 @@ def schedule_pdf(placement_id: int) -> Response:
 def schedule_xlsx(placement_id: int) -> Response:
     """The submission schedule as a sheet that the insurer fills in."""
     placement = desk.placement_of(placement_id)
-    return download(schedule.as_xlsx(placement), f"{_name(placement)}.xlsx", XLSX)
-
-
-def _name(placement: Placement) -> str:
-    return f"schedule-{placement.id}-{placement.placed_on}"
+    return download(schedule.as_xlsx(placement), f"{schedule.name_of(placement)}.xlsx", XLSX)
 
 
 # The insurer's answer

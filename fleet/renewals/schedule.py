@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from fleet.insurers.tables import Insurer
@@ -17,13 +17,18 @@ from fleet.policies.tables import Policy
 from fleet.renewals.answer_sheet import COVERS, FILLED_IN, LABELS, SEATS, heading_of
 from fleet.renewals.rules import PLACED, last_of_year, period_asked
 from fleet.renewals.tables import AskedCover, CoverRequest, Placement
-from fleet.storage import db
+from fleet.storage import Actor, db
+from fleet.storage.scope import current as current_scope
 from fleet.vehicles.tables import Vehicle
-from fleet.web.paper import render
+from fleet.web.paper import render_together
 from fleet.web.sheets import xlsx_bytes
 from fleet.web.words import label
+from fleet.work import tasks
+from fleet.work.tables import Task
 
 PDF = "application/pdf"
+SCHEDULE = "schedule"
+AT_ONCE = 50  # requests that a reader waits for, about a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +87,48 @@ def _held(numbers: set[str]) -> dict[str, tuple[str, datetime]]:
     return {number: (name, until) for number, name, until in rows}
 
 
-def as_pdf(placement: Placement) -> bytes:
-    """The schedule as one document for all its vehicles, in the reader's language."""
-    return render("submission_schedule", placement=placement, items=items_of(placement))
+def as_pdf(placement: Placement, told: Callable[[int], None] = lambda _parts: None) -> bytes:
+    """The schedule as one document for all its vehicles, in the reader's language.
+
+    Laid out a part of AT_ONCE requests at a time; `told` hears how many parts are done, and may
+    end it by raising.
+    """
+    items = items_of(placement)
+    parts = (
+        {"placement": placement, "items": items[start : start + AT_ONCE], "before": start}
+        for start in range(0, max(len(items), 1), AT_ONCE)
+    )
+    return render_together(
+        "submission_schedule", (part | {"total": len(items)} for part in parts), told
+    )
+
+
+def waiting_in(placement: Placement) -> int:
+    """How many requests of a placement wait for their policies."""
+    chosen = select(func.count()).select_from(CoverRequest)
+    chosen = chosen.where(CoverRequest.placement_id == placement.id, CoverRequest.state == PLACED)
+    return db.session.scalar(chosen) or 0
+
+
+def ask_for_pdf(
+    placement: Placement, asker: int, language: str, *, by: Actor, at: datetime
+) -> Task:
+    """Ask for the task that lays a long schedule out."""
+    return tasks.ask(
+        SCHEDULE,
+        {"placement": placement.id},
+        user_id=by.id or 0,
+        scope=current_scope(),
+        language=language,
+        by=by,
+        at=at,
+        total=waiting_in(placement),
+    )
+
+
+def name_of(placement: Placement) -> str:
+    """What a schedule's files are called."""
+    return f"schedule-{placement.id}-{placement.placed_on}"
 
 
 def as_xlsx(placement: Placement) -> bytes:

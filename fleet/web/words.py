@@ -283,6 +283,7 @@ REQUIREMENT: Words = {
     "designated_repair": _l("Designated repair"),
 }
 TASK_KIND: Words = {
+    "schedule": _l("Submission schedule"),
     "check_workbook": _l("Check of a workbook"),
     "import_workbook": _l("Import of a workbook"),
     "write_letters": _l("Letters to companies"),

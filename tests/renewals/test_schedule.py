@@ -10,12 +10,15 @@ import pytest
 import time_machine
 from pypdf import PdfReader
 from python_calamine import load_workbook
+from sqlalchemy import select
 
-from fleet.renewals import service
+from fleet.renewals import schedule, service
 from fleet.renewals.moving import request_of
 from fleet.renewals.schedule import items_of
 from fleet.renewals.tables import Placement
 from fleet.storage import db
+from fleet.work.tables import Task
+from tests.pages import words
 from tests.renewals.desk_records import NOW, TODAY, WHO, as_desk, placed
 from tests.renewals.records import DAY, X
 
@@ -67,12 +70,20 @@ def test_the_paper_speaks_the_readers_language(client, number):
 
 
 @pytest.mark.one_engine
-def test_one_document_for_many_vehicles(client):
-    made, ids = placed(*range(1, 26))
-    text, pages = pdf(as_desk(client), made)
-    assert len(ids) == 50
-    assert 2 <= pages < 20
-    assert all(f"LTESTA{serial:011d}" in text for serial in range(1, 26))
+def test_a_long_schedule_is_a_task_and_one_document(client, number, monkeypatch):
+    monkeypatch.setattr(schedule, "AT_ONCE", 3)
+    at_once = as_desk(client).get(f"/placements/{number}/schedule.pdf")
+    assert "Have it made on the placement's page." in words(at_once)
+    assert "Make the schedule (PDF)" in words(client.get(f"/placements/{number}"))
+    answer = client.post(f"/placements/{number}/schedule")
+    task = db.session.scalars(select(Task)).one()
+    assert answer.headers["Location"] == f"/tasks/{task.id}"
+    assert (task.state, task.done, task.total) == ("done", 4, 4)
+    document = client.get(f"/tasks/{task.id}/result").data
+    pages = [page.extract_text() for page in PdfReader(io.BytesIO(document)).pages]
+    text = "".join("".join(pages).split())
+    assert all(f"LTESTA{serial:011d}" in text for serial in (1, 2))
+    assert "Here4to4." in text
 
 
 def sheet_of(client, number: int) -> list[list]:

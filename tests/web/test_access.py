@@ -104,6 +104,7 @@ POST placements.expected DG
 GET placements.export DG
 GET placements.export_answer DG
 GET placements.index DG
+POST placements.order_schedule DG
 GET placements.schedule_pdf DG
 GET placements.schedule_xlsx DG
 GET placements.show DG
@@ -300,7 +301,8 @@ def entries(app: Flask) -> int:
 
 def is_row(app: Flask, cell: Cell) -> bool:
     """Whether a call is about one company's row, which others must not know of."""
-    scoped = re.compile(r"<(vin|[^<>]*:(?:claim|request|placement|answer)_id|path:number|string:vin)>")
+    numbered = "(?:claim|request|placement|answer)_id"
+    scoped = re.compile(f"<(vin|[^<>]*:{numbered}|path:number|string:vin)>")
     return any(scoped.search(rule.rule) for rule in app.url_map.iter_rules(cell.endpoint))
 
 
