@@ -110,9 +110,7 @@ def waiting_in(placement: Placement) -> int:
     return db.session.scalar(chosen) or 0
 
 
-def ask_for_pdf(
-    placement: Placement, asker: int, language: str, *, by: Actor, at: datetime
-) -> Task:
+def ask_for_pdf(placement: Placement, language: str, *, by: Actor, at: datetime) -> Task:
     """Ask for the task that lays a long schedule out."""
     return tasks.ask(
         SCHEDULE,
