@@ -148,7 +148,7 @@ def test_what_cannot_move_stays_ticked_and_says_why(client):
     assert answer.status_code == 200
     assert "1 request accepted." in words(answer)
     left = soup(answer).find("section", attrs={"role": "alert"}).get_text(" ", strip=True)
-    assert left.startswith("1 request was left out LTESTA00000000001 compulsory")
+    assert left.startswith("1 request was left out LTESTA00000000001 Compulsory traffic insurance")
     assert left.endswith("The request is in the state “Accepted”.")
     assert ticked(answer) == {ids[0]}
     assert states(ids) == ["accepted"] * 2
