@@ -78,16 +78,3 @@ for (const box of document.querySelectorAll("[data-progress]")) {
   };
   window.setTimeout(look, 500);
 }
-
-// A box that stands for all boxes of its form.
-for (const all of document.querySelectorAll("[data-all]")) {
-  const boxes = all.form.querySelectorAll(`input[name="${all.dataset.all}"]`);
-  all.addEventListener("change", () => {
-    for (const box of boxes) box.checked = all.checked;
-  });
-  for (const box of boxes) {
-    box.addEventListener("change", () => {
-      all.checked = [...boxes].every((one) => one.checked);
-    });
-  }
-}

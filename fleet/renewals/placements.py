@@ -30,7 +30,7 @@ from fleet.web import clock
 from fleet.web.access import May, needs, who
 from fleet.web.errors import Refusal
 from fleet.web.forms import done
-from fleet.web.furniture import instant, yuan
+from fleet.web.furniture import instant, period, yuan
 from fleet.web.lists import Asked, asked, fetch, of_items
 from fleet.web.locale import language
 from fleet.web.paper import pdf_response
@@ -271,6 +271,8 @@ class AnswerRow(NamedTuple):
 
     rank: int
     row: dict[str, Any]
+    period: str
+    premium: str
     problems: list[tuple[str, str, str]]
     differences: list[tuple[str, str, str]]
 
@@ -279,7 +281,14 @@ def _row(row: dict[str, Any]) -> AnswerRow:
     problems = [_problem(*one) for one in row["problems"]]
     differing = [_difference(*one) for one in row["differences"]]
     rank = _PROBLEMS if problems else _DIFFERS if differing else _FITS
-    return AnswerRow(rank, row, problems, differing)
+    runs, premium = _period(row["begins"], row["ends"]), _money(row["premium"] or "")
+    return AnswerRow(rank, row, runs, premium, problems, differing)
+
+
+def _period(begins: str | None, ends: str | None) -> str:
+    if not begins or not ends:
+        return ""
+    return period(datetime.fromisoformat(begins), datetime.fromisoformat(ends))
 
 
 def _problem(column: str, found: str, code: str, asked_: str) -> tuple[str, str, str]:

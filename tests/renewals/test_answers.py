@@ -108,6 +108,7 @@ def test_an_answer_as_asked_is_recorded_and_insures(client, batch):
     before = recorded()
     page = upload(as_desk(client), number, filled_in(client, number))
     assert "4 policies are as asked. Nothing is written so far." in words(page)
+    assert "JQ1 2026-07-01 to 2027-06-30 950.00 yuan" in words(page)
     assert (recorded(), states(ids)) == (before, ["placed"] * 4)
     assert confirm(client).status_code == 302
     assert (recorded(), states(ids)) == (before + 4, ["insured"] * 4)
