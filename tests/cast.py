@@ -20,7 +20,7 @@ from fleet.people.service import Given
 from fleet.people.tables import Company, Region, User
 from fleet.policies.tables import Policy
 from fleet.reimbursement.tables import Claim, Decision
-from fleet.renewals.tables import CoverRequest
+from fleet.renewals.tables import CoverRequest, Placement, PlacementAnswer
 from fleet.storage import Actor, act, db, everyone
 from fleet.vehicles.tables import Vehicle
 from fleet.web.access import AUDITOR, COMPANY_ADMIN, FINANCE, GROUP_ADMINISTRATOR, INSURANCE_DESK
@@ -123,7 +123,11 @@ def _rows(company_code: str, region_code: str) -> Rows:
             )
         )
         claim = _add(_claim(company, rows.number))
+        placement = _add(_placement(region, insurer))
+        placed = _add(_placed(vehicle, placement))
+        answer = _add(_answer(placement))
     rows.ids = {"claim": claim.id, "designation": designation.id, "request": request.id}
+    rows.ids |= {"placement": placement.id, "placed": placed.id, "answer": answer.id}
     rows.ids |= {"company": company.id, "region": region.id}
     return rows
 
@@ -155,6 +159,42 @@ def _policy(number: str, vehicle: Vehicle, insurer: Insurer) -> Policy:
         begins=datetime(2025, 3, 1, 16, tzinfo=UTC),
         ends=datetime(2026, 3, 1, 16, tzinfo=UTC),
         premium=Decimal(3000),
+    )
+
+
+def _placement(region: Region, insurer: Insurer) -> Placement:
+    return Placement(
+        region=region,
+        insurer=insurer,
+        placed_on=date(2026, 2, 20),
+        placed_at=AT,
+        placed_by="cast",
+        note=f"for {region.companies[0].name}",
+    )
+
+
+def _placed(vehicle: Vehicle, placement: Placement) -> CoverRequest:
+    return CoverRequest(
+        vehicle=vehicle,
+        kind="compulsory",
+        occasion="new",
+        expiry_day=date(2026, 3, 1),
+        opens_on=date(2026, 2, 14),
+        opened_on=date(2026, 2, 14),
+        state="placed",
+        placement=placement,
+    )
+
+
+def _answer(placement: Placement) -> PlacementAnswer:
+    return PlacementAnswer(
+        placement_id=placement.id,
+        name="answer.xlsx",
+        digest="0" * 64,
+        state="checked",
+        uploaded_at=AT,
+        uploaded_by="cast",
+        report={"rows": [], "without_row": []},
     )
 
 

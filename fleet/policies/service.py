@@ -90,18 +90,28 @@ def record(
     at: datetime,
 ) -> Policy:
     """Put a policy and its lines on record."""
+    with act("record_policy", by=by, at=at, subject=printed.policy_number):
+        return put_on_record(printed, details, lines)
+
+
+def put_on_record(
+    printed: Printed, details: PolicyDetails, lines: Sequence[LineDetails] = ()
+) -> Policy:
+    """Add a policy and its lines within the verb under way, such as one that records many.
+
+    Raises NumberTaken where the number is on record; the verb is undone by it.
+    """
     _check(details, lines)
+    policy = Policy(
+        policy_number=printed.policy_number,
+        insurer=insurer_of(printed.insurer),
+        vehicle_id=lock_vehicle(printed.vin).id,
+        lines=[CoverLine(**asdict(line)) for line in lines],
+        **asdict(details),
+    )
+    db.session.add(policy)
     try:
-        with act("record_policy", by=by, at=at, subject=printed.policy_number):
-            policy = Policy(
-                policy_number=printed.policy_number,
-                insurer=insurer_of(printed.insurer),
-                vehicle_id=lock_vehicle(printed.vin).id,
-                lines=[CoverLine(**asdict(line)) for line in lines],
-                **asdict(details),
-            )
-            db.session.add(policy)
-            db.session.flush()
+        db.session.flush()
     except IntegrityError:
         raise refusals.NumberTaken(printed.policy_number) from None
     return policy

@@ -1,4 +1,4 @@
-"""The letters' task: very many are laid out while nobody waits, and fetched when they are done."""
+"""The room's tasks: letters and long schedules, laid out while nobody waits, fetched when done."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 from flask import Flask, current_app, url_for
 
+from fleet.renewals import schedule
+from fleet.renewals.desk import placement_of
 from fleet.renewals.letters import ZIP, Ordered, bundled, file_name, make_letters
 from fleet.rulebook.book import Rulebook
 from fleet.web.access import Caller, May
@@ -21,6 +23,7 @@ LETTERS = "write_letters"
 def offer(app: Flask) -> None:
     """Let the room's tasks be run."""
     tasks.offer(app, LETTERS, write, page=_page)
+    tasks.offer(app, schedule.SCHEDULE, make_schedule, page=_placement)
 
 
 def ask_letters(ordered: Ordered, person: Caller, at: datetime) -> Task:
@@ -67,3 +70,19 @@ def _page(arguments: dict[str, Any]) -> str:
         region=arguments["region"] or None,
         language=arguments["language"],
     )
+
+
+def make_schedule(running: Running) -> None:
+    """Lay a placement's schedule out, part by part, and leave it to be fetched."""
+    placement = placement_of(running.arguments["placement"])
+    total = running.total
+
+    def told(parts: int) -> None:
+        running.progress(min(parts * schedule.AT_ONCE, total), total)
+
+    document = schedule.as_pdf(placement, told)
+    running.result(f"{schedule.name_of(placement)}.pdf", schedule.PDF, document)
+
+
+def _placement(arguments: dict[str, Any]) -> str:
+    return url_for("placements.show", placement_id=arguments["placement"])

@@ -26,7 +26,17 @@ from flask_babel import ngettext
 from sqlalchemy import Row, Select
 
 from fleet.people.tables import Company
-from fleet.renewals import feed_pages, forms, letter_pages, refusals, rules, service, told
+from fleet.renewals import (
+    feed_pages,
+    forms,
+    letter_pages,
+    placements,
+    refusals,
+    rules,
+    service,
+    told,
+    workbench,
+)
 from fleet.renewals.moving import Outcome, request_of
 from fleet.renewals.queries import (
     Wanted,
@@ -54,7 +64,12 @@ from fleet.web.words import choices, label
 pages = Blueprint("renewals", __name__, url_prefix="/renewals")
 pages.record(lambda state: offer_topics(state.app))
 # The desk's pages and the papers, each a file of its own.
-more: tuple[Blueprint, ...] = (letter_pages.pages, feed_pages.pages)
+more: tuple[Blueprint, ...] = (
+    letter_pages.pages,
+    feed_pages.pages,
+    workbench.pages,
+    placements.pages,
+)
 
 SORTS = {
     "due": (CoverRequest.expiry_day, Vehicle.vin, CoverRequest.kind),

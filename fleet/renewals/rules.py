@@ -79,7 +79,6 @@ PASSENGERS = "occupants_passengers"
 _WITHIN_DAMAGE = {"excess_waiver", "designated_repair"}
 
 _DAY = timedelta(days=1)
-_YEAR = 365
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,4 +302,15 @@ def period_asked(expiry_day: date, today: date) -> tuple[date, date]:
     Cover cannot be bought for the past: a late request asks from today on.
     """
     first = max(expiry_day + _DAY, today)
-    return first, first + (_YEAR - 1) * _DAY
+    return first, last_of_year(first)
+
+
+def last_of_year(first: date) -> date:
+    """Return the last day of a year of cover as insurers print it: the day before its return.
+
+    A year over a 29 February has 366 days; one that begins on it ends on 28 February.
+    """
+    try:
+        return first.replace(year=first.year + 1) - _DAY
+    except ValueError:
+        return date(first.year + 1, 2, 28)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import (
+    JSON,
     ColumnElement,
     ForeignKey,
     Index,
@@ -27,6 +29,9 @@ _IS_OPEN = text("state IN (" + ", ".join(f"'{state}'" for state in OPEN) + ")")
 APPROVAL_GIVEN = "approved"
 APPROVAL_REFUSED = "rejected"
 APPROVAL_WITHDRAWN = "withdrawn"
+ANSWER_CHECKED = "checked"
+ANSWER_RECORDED = "recorded"
+ANSWER_DROPPED = "dropped"
 
 
 class Approval(Audited, Base):
@@ -212,3 +217,36 @@ class CalendarFeed(Audited, Base):
     def audit_name(self) -> str:
         """Its number."""
         return f"#{self.id}"
+
+
+class PlacementAnswer(Audited, Scoped, Base):
+    """A sheet of issued policies that an insurer sent: kept until it is recorded or dropped.
+
+    `report` holds the differences as they were shown before anything was written.
+    """
+
+    __tablename__ = "placement_answers"
+    AUDIT_HIDES = frozenset({"report"})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    placement_id: Mapped[int] = mapped_column(ForeignKey("placements.id"), index=True)
+    name: Mapped[str] = mapped_column(String(255))
+    digest: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(20))
+    uploaded_at: Mapped[datetime] = mapped_column(UtcInstant)
+    uploaded_by: Mapped[str] = mapped_column(String(255))
+    report: Mapped[dict[str, Any]] = mapped_column(JSON)
+    placement: Mapped[Placement] = relationship()
+
+    @classmethod
+    def in_scope(cls, companies: frozenset[int]) -> ColumnElement[bool]:
+        """The placement's region is one of theirs."""
+        placements = Placement.__table__.c
+        regions = Company.__table__.c
+        own = select(regions.region_id).where(regions.id.in_(companies))
+        held = select(placements.id).where(placements.region_id.in_(own))
+        return cls.placement_id.in_(held)
+
+    def audit_name(self) -> str:
+        """The file's name."""
+        return self.name

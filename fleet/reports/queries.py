@@ -17,6 +17,7 @@ from sqlalchemy.orm import aliased
 from fleet.people.tables import Company, Region
 from fleet.policies.tables import CoverStep
 from fleet.reimbursement.tables import HELD, PAYABLE, Claim
+from fleet.renewals.desk import Waiting, waiting
 from fleet.renewals.rules import OPEN, WITH_COMPANY, WITH_DESK
 from fleet.renewals.tables import CoverRequest
 from fleet.reports import rules
@@ -121,11 +122,12 @@ class Fleet:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The insurance desk's queue: by urgency, by day, by region and company."""
+    """The insurance desk's queue: by urgency, by day, by region and company, and by who has it."""
 
     regions: list[RegionSum]
     counts: Counter[str]
     days: list[DueDay]
+    waiting: Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,8 @@ def desk(times: Times) -> Desk:
         rules.RegionSum(one.code, one.name, [it for it in one.companies if any_due(it)], one.counts)
         for one in regions
     ]
-    return Desk(busy, rules.total(regions), _due_days(times))
+    waits = waiting(times.today, times.week_ends)
+    return Desk(busy, rules.total(regions), _due_days(times), waits)
 
 
 def any_due(company: rules.CompanySum) -> bool:

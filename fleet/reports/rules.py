@@ -29,6 +29,11 @@ class Times:
     zone: ZoneInfo
 
     @property
+    def yesterday(self) -> date:
+        """The last expiry day that counts as late."""
+        return self.today - timedelta(days=1)
+
+    @property
     def week_ends(self) -> date:
         """The last expiry day that counts as due this week."""
         return self.today + timedelta(days=_WEEK)

@@ -111,6 +111,8 @@ _PLACES: tuple[tuple[tuple[str, ...], LazyString], ...] = (
     (("/vehicles",), _l("Vehicles")),
     (("/policies",), _l("Policies")),
     (("/renewals",), _l("Renewals")),
+    (("/workbench",), _l("Workbench")),
+    (("/placements",), _l("Placements")),
     (("/reimbursements", "/reimbursement", "/claims"), _l("Reimbursement")),
     (("/insurers",), _l("Insurers")),
     (("/imports", "/import", "/workbook"), _l("Import")),

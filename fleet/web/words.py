@@ -177,6 +177,40 @@ NEXT_STEP_OF: Words = {
     "company": _l("company"),
     "desk": _l("desk"),
 }
+# What a request of the desk's queue lacks.
+DESK_LACKS: Words = {
+    "late": _l("Late"),
+    "begins_in_the_past": _l("The first day asked is past"),
+    "approval": _l("No OA approval stands"),
+    "not_designated": _l("The insurer is not designated any more"),
+    "no_covers": _l("No cover is asked for"),
+    "no_premium": _l("No expected premium"),
+    "licence": _l("Licence data incomplete"),
+    "credit_code": _l("The company's credit code is missing"),
+    "contact": _l("Nobody to call"),
+}
+# What an insurer issued otherwise than it was asked for.
+DIFFERENCE: Words = {
+    "another_insurer": _l("Another insurer"),
+    "gap": _l("Gap after the present cover"),
+    "overlap": _l("Overlap with the present cover"),
+    "begins_otherwise": _l("Begins otherwise"),
+    "ends_otherwise": _l("Ends otherwise"),
+    "cover_missing": _l("Cover missing"),
+    "cover_added": _l("Cover not asked for"),
+    "sum_lower": _l("Sum lower"),
+    "sum_higher": _l("Sum higher"),
+    "seats_differ": _l("Other number of seats"),
+    "premium_differs": _l("Premium differs"),
+    "premium_unknown": _l("Premium not told"),
+    "tax_differs": _l("Vehicle tax differs"),
+    "tax_unknown": _l("Vehicle tax not told"),
+}
+ANSWER_STATE: Words = {
+    "checked": _l("Waits for you"),
+    "recorded": _l("Recorded"),
+    "dropped": _l("Dropped"),
+}
 DECISION: Words = {
     "payable": _l("Payable"),
     "held": _l("Held"),
@@ -249,6 +283,7 @@ REQUIREMENT: Words = {
     "designated_repair": _l("Designated repair"),
 }
 TASK_KIND: Words = {
+    "schedule": _l("Submission schedule"),
     "check_workbook": _l("Check of a workbook"),
     "import_workbook": _l("Import of a workbook"),
     "write_letters": _l("Letters to companies"),
@@ -273,6 +308,44 @@ NOT_WELL_FORMED: Words = {
     "money_form": _l("An amount in yuan is asked, such as 1,270.00 or 20万."),
     "money_fraction": _l("An amount in whole fen is asked: at most two decimals."),
 }
+# Why a cell of a sheet could not be read; `%(asked)s` is what is asked.
+CELL_WRONG: Words = {
+    **NOT_WELL_FORMED,
+    "required": _l("This cell may not be empty."),
+    "error_cell": _l("An error of Excel stands here instead of a value."),
+    "lost_digits": _l(
+        "Excel lost digits of this number. Format the column as text and enter it again."
+    ),
+    "control_characters": _l("Characters that cannot be printed stand in this cell."),
+    "too_long": _l("At most %(asked)s characters."),
+    "excel_day": _l("This is no day but an empty or broken date cell of Excel."),
+    "not_a_day": _l("A day is asked, such as 2026-03-02, or an instant, such as 2026-03-02 18:03."),
+    "number_not_day": _l("A number stands here. Format the cell as a date, or enter 2026-03-02."),
+    "no_such_day": _l("No calendar has this day."),
+    "no_such_time": _l("No clock shows this time."),
+    "far_day": _l("This day is too far off. Leave the cell empty where there is no end."),
+    "day_without_clock": _l("A day without a clock time is asked, such as 2026-03-02."),
+    "below_zero": _l("An amount of 0 or more is asked."),
+    "too_much_money": _l("This amount is larger than any of the trade."),
+    "not_a_number": _l("A number is asked."),
+    "not_a_percentage": _l("A percentage from 0 to 100 is asked, with at most four decimals."),
+    "not_a_whole_number": _l("A whole number of 0 or more is asked."),
+    "too_many_seats": _l("At most %(asked)s seats."),
+    "not_yes_or_no": _l("yes or no is asked."),
+    "not_one_of": _l("One of these is asked: %(asked)s."),
+    "not_a_cover": _l("The code of a cover is asked, such as damage or third_party."),
+}
+# Why a row of an insurer's answer cannot be recorded; `%(asked)s` is what is asked.
+ANSWER_PROBLEM: Words = {
+    **CELL_WRONG,
+    "ends_not_after_begins": _l("The policy must end after it begins."),
+    "duplicate": _l("Row %(asked)s says the same vehicle and kind, or the same policy number."),
+    "on_record": _l("A policy of this number is on record already."),
+    "not_in_placement": _l("No request of this placement is for this vehicle and kind."),
+    "not_placed_any_more": _l("The request of this vehicle is in the state “%(asked)s”."),
+    "kind_unknown": _l("The kind of policy is asked: compulsory or commercial."),
+    "insurer_unknown": _l("No insurer on record has this code or name."),
+}
 
 VOCABULARIES: Mapping[str, Words] = {
     "standing": STANDING,
@@ -295,6 +368,10 @@ VOCABULARIES: Mapping[str, Words] = {
     "next_step": NEXT_STEP,
     "next_step_means": NEXT_STEP_MEANS,
     "next_step_of": NEXT_STEP_OF,
+    "desk_lacks": DESK_LACKS,
+    "difference": DIFFERENCE,
+    "answer_state": ANSWER_STATE,
+    "answer_problem": ANSWER_PROBLEM,
     "decision": DECISION,
     "claim_state": CLAIM_STATE,
     "actor": ACTOR,
@@ -309,6 +386,7 @@ VOCABULARIES: Mapping[str, Words] = {
     "task_state": TASK_STATE,
     "task_problem": TASK_PROBLEM,
     "not_well_formed": NOT_WELL_FORMED,
+    "cell_wrong": CELL_WRONG,
 }
 
 

@@ -8,7 +8,7 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from fleet.insurers.tables import INSURER, MUTUAL_POOL
-from fleet.web import moments
+from fleet.web import cells, moments
 from fleet.words import Days, Period
 from fleet.workbook import rules
 from fleet.workbook.columns import COVERS, DRIVER, PASSENGERS, UNDIVIDED, WITH_SUM
@@ -258,9 +258,9 @@ class Check:
 
     def _look_at_vehicle(self, sheet: Sheet, row: Row) -> None:
         vin, plate = row.values.get("vin"), row.values.get("plate")
-        if vin and not rules.check_digit_holds(vin):
+        if vin and not cells.check_digit_holds(vin):
             self.draft.note(sheet, row, "vin", "vin_check_digit")
-        if plate and not rules.plate_is_well_formed(plate):
+        if plate and not cells.plate_is_well_formed(plate):
             self.draft.note(sheet, row, "plate", "plate_form")
 
     def _spells(self, code: str) -> None:

@@ -18,10 +18,10 @@ from flask_babel.speaklater import LazyString
 from fleet.insurers.tables import INSURER, MUTUAL_POOL
 from fleet.policies.tables import KINDS
 from fleet.vehicles.tables import ENERGIES
+from fleet.web import cells
+from fleet.web.cells import word_key
 from fleet.web.locale import LANGUAGES
 from fleet.web.words import VOCABULARIES
-from fleet.workbook import rules
-from fleet.workbook.rules import word_key
 
 Read = Callable[..., Any]
 
@@ -61,12 +61,12 @@ class SheetForm:
 
 
 def _chosen(*allowed: str) -> Read:
-    return partial(rules.choice, allowed=allowed)
+    return partial(cells.choice, allowed=allowed)
 
 
-_code = rules.at_most(40, rules.code)
-_number = rules.at_most(64, rules.code)
-_cover = rules.at_most(40, rules.cover)
+_code = cells.at_most(40, cells.code)
+_number = cells.at_most(64, cells.code)
+_cover = cells.at_most(40, cells.cover)
 
 _DAY = _l("A day: 2026-03-02")
 _FIRST_DAY_NO_LONGER = _l("The first day no longer; empty = open")
@@ -95,7 +95,7 @@ SHEETS = (
         "片区",
         (
             Column("code", _l("Code"), _code, required=True),
-            Column("name", _l("Name"), rules.at_most(120, rules.words), required=True),
+            Column("name", _l("Name"), cells.at_most(120, cells.words), required=True),
         ),
         key="code",
     ),
@@ -105,9 +105,9 @@ SHEETS = (
         "公司",
         (
             Column("code", _l("Code"), _code, required=True),
-            Column("name", _l("Name"), rules.at_most(200, rules.words), required=True),
+            Column("name", _l("Name"), cells.at_most(200, cells.words), required=True),
             Column("region_code", _l("Region code"), _code, required=True),
-            Column("credit_code", _l("Credit code"), rules.credit_code),
+            Column("credit_code", _l("Credit code"), cells.credit_code),
         ),
         key="code",
     ),
@@ -117,7 +117,7 @@ SHEETS = (
         "保险公司",
         (
             Column("code", _l("Code"), _code, required=True),
-            Column("name", _l("Name"), rules.at_most(200, rules.words), required=True),
+            Column("name", _l("Name"), cells.at_most(200, cells.words), required=True),
             Column(
                 "kind",
                 _l("Kind"),
@@ -127,7 +127,7 @@ SHEETS = (
                 vocabulary="insurer_kind",
                 help=_l("Empty = insurer; a mutual pool insures nothing"),
             ),
-            Column("hotline", _l("Hotline"), rules.at_most(40, rules.words)),
+            Column("hotline", _l("Hotline"), cells.at_most(40, cells.words)),
         ),
         key="code",
     ),
@@ -138,8 +138,8 @@ SHEETS = (
         (
             Column("region_code", _l("Region code"), _code, required=True),
             Column("insurer_code", _l("Insurer code"), _code, required=True),
-            Column("since", _l("Since"), rules.day, required=True, help=_DAY),
-            Column("until", _l("Until"), rules.day, help=_FIRST_DAY_NO_LONGER),
+            Column("since", _l("Since"), cells.day, required=True, help=_DAY),
+            Column("until", _l("Until"), cells.day, help=_FIRST_DAY_NO_LONGER),
         ),
     ),
     SheetForm(
@@ -147,8 +147,8 @@ SHEETS = (
         _l("Vehicles"),
         "车辆",
         (
-            Column("vin", _l("VIN"), rules.vin, required=True, help=_l("17 characters")),
-            Column("plate", _l("Plate"), rules.plate, help=_l("Empty or 新车 = not yet")),
+            Column("vin", _l("VIN"), cells.vin, required=True, help=_l("17 characters")),
+            Column("plate", _l("Plate"), cells.plate, help=_l("Empty or 新车 = not yet")),
             Column(
                 "vehicle_type",
                 _l("Vehicle type"),
@@ -162,12 +162,12 @@ SHEETS = (
             Column(
                 "seats",
                 _l("Seats"),
-                rules.seats,
+                cells.seats,
                 required=True,
                 help=_l("As licensed, the driver's included; 0 for a trailer"),
             ),
-            Column("brand_model", _l("Brand and model"), rules.at_most(120, rules.words)),
-            Column("engine_number", _l("Engine number"), rules.at_most(40, rules.code)),
+            Column("brand_model", _l("Brand and model"), cells.at_most(120, cells.words)),
+            Column("engine_number", _l("Engine number"), cells.at_most(40, cells.code)),
             Column(
                 "energy",
                 _l("Energy"),
@@ -176,10 +176,10 @@ SHEETS = (
                 choices=ENERGIES,
                 vocabulary="energy",
             ),
-            Column("first_registered", _l("First registered"), rules.day_of, help=_DAY),
-            Column("in_service_since", _l("In service since"), rules.day, required=True, help=_DAY),
+            Column("first_registered", _l("First registered"), cells.day_of, help=_DAY),
+            Column("in_service_since", _l("In service since"), cells.day, required=True, help=_DAY),
             Column(
-                "in_service_until", _l("In service until"), rules.day, help=_FIRST_DAY_NO_LONGER
+                "in_service_until", _l("In service until"), cells.day, help=_FIRST_DAY_NO_LONGER
             ),
         ),
         key="vin",
@@ -199,11 +199,11 @@ SHEETS = (
                 vocabulary="kind",
             ),
             Column("insurer_code", _l("Insurer code"), _code, required=True),
-            Column("vin", _l("VIN"), rules.vin, required=True),
+            Column("vin", _l("VIN"), cells.vin, required=True),
             Column(
                 "begins",
                 _l("Begins"),
-                rules.begin,
+                cells.begin,
                 required=True,
                 zoned=True,
                 help=_l("A day, or an instant: 2026-03-02 18:03"),
@@ -211,16 +211,16 @@ SHEETS = (
             Column(
                 "ends",
                 _l("Ends"),
-                rules.end,
+                cells.end,
                 required=True,
                 zoned=True,
                 help=_l("The last day, included; or the instant at which it ends"),
             ),
-            Column("signed_on", _l("Signed on"), rules.day_of, help=_DAY),
-            Column("premium", _l("Premium"), rules.yuan, help=_YUAN),
-            Column("vehicle_tax", _l("Vehicle tax"), rules.yuan, help=_YUAN),
-            Column("late_fee", _l("Late fee"), rules.yuan, help=_YUAN),
-            Column("tax_exempt", _l("Tax exempt"), rules.yes_or_no, default=False, help=_YES),
+            Column("signed_on", _l("Signed on"), cells.day_of, help=_DAY),
+            Column("premium", _l("Premium"), cells.yuan, help=_YUAN),
+            Column("vehicle_tax", _l("Vehicle tax"), cells.yuan, help=_YUAN),
+            Column("late_fee", _l("Late fee"), cells.yuan, help=_YUAN),
+            Column("tax_exempt", _l("Tax exempt"), cells.yes_or_no, default=False, help=_YES),
             Column(
                 "terms",
                 _l("Terms"),
@@ -232,19 +232,19 @@ SHEETS = (
             Column(
                 "absolute_deductible_rate",
                 _l("Absolute deductible rate"),
-                rules.percent,
+                cells.percent,
                 help=_PERCENT,
             ),
             Column(
                 "absolute_deductible_amount",
                 _l("Absolute deductible amount"),
-                rules.yuan,
+                cells.yuan,
                 help=_YUAN,
             ),
             Column(
                 "repair_restricted",
                 _l("Repair restricted"),
-                rules.yes_or_no,
+                cells.yes_or_no,
                 default=False,
                 help=_YES,
             ),
@@ -252,7 +252,7 @@ SHEETS = (
             Column(
                 "cancelled_at",
                 _l("Cancelled at"),
-                rules.begin,
+                cells.begin,
                 zoned=True,
                 help=_l("An instant; a day means its 00:00"),
             ),
@@ -264,10 +264,10 @@ SHEETS = (
         _l("Holdings"),
         "调拨",
         (
-            Column("vin", _l("VIN"), rules.vin, required=True),
+            Column("vin", _l("VIN"), cells.vin, required=True),
             Column("company_code", _l("Company code"), _code, required=True),
-            Column("since", _l("Since"), rules.day, required=True, help=_DAY),
-            Column("until", _l("Until"), rules.day, help=_FIRST_DAY_NO_LONGER),
+            Column("since", _l("Since"), cells.day, required=True, help=_DAY),
+            Column("until", _l("Until"), cells.day, help=_FIRST_DAY_NO_LONGER),
         ),
     ),
     SheetForm(
@@ -275,9 +275,9 @@ SHEETS = (
         _l("Lay-ups"),
         "停驶",
         (
-            Column("vin", _l("VIN"), rules.vin, required=True),
-            Column("since", _l("Since"), rules.day, required=True, help=_DAY),
-            Column("until", _l("Until"), rules.day, help=_FIRST_DAY_NO_LONGER),
+            Column("vin", _l("VIN"), cells.vin, required=True),
+            Column("since", _l("Since"), cells.day, required=True, help=_DAY),
+            Column("until", _l("Until"), cells.day, help=_FIRST_DAY_NO_LONGER),
         ),
     ),
     SheetForm(
@@ -290,23 +290,23 @@ SHEETS = (
             Column(
                 "sum_insured",
                 _l("Sum insured"),
-                rules.yuan,
+                cells.yuan,
                 help=_l("Yuan; for occupants: per seat"),
             ),
-            Column("seats", _l("Seats"), rules.seats, help=_l("Passengers: how many; driver: 1")),
-            Column("deductible_rate", _l("Deductible rate"), rules.percent, help=_PERCENT),
-            Column("premium", _l("Premium"), rules.yuan, help=_YUAN),
+            Column("seats", _l("Seats"), cells.seats, help=_l("Passengers: how many; driver: 1")),
+            Column("deductible_rate", _l("Deductible rate"), cells.percent, help=_PERCENT),
+            Column("premium", _l("Premium"), cells.yuan, help=_YUAN),
             Column(
                 "since",
                 _l("Since"),
-                rules.begin,
+                cells.begin,
                 zoned=True,
                 help=_l("Where an endorsement added the line; empty = the policy's"),
             ),
             Column(
                 "until",
                 _l("Until"),
-                rules.begin,
+                cells.begin,
                 zoned=True,
                 help=_l("Where an endorsement ended the line; empty = the policy's"),
             ),

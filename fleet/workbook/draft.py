@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from fleet.web.cells import Wrong, shown, word_key
 from fleet.web.reading import Cell, Table, UnreadableFile
 from fleet.workbook.columns import (
     FORMS,
@@ -20,7 +21,6 @@ from fleet.workbook.columns import (
 )
 from fleet.workbook.columns import sheet_names as names
 from fleet.workbook.report import Counts, Problem, Report
-from fleet.workbook.rules import Wrong, shown, word_key
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel.speaklater import LazyString
 
+from fleet.web.words import VOCABULARIES
 from fleet.workbook.columns import FORMS
 
 WORDS: Mapping[str, LazyString] = {
@@ -18,40 +19,11 @@ WORDS: Mapping[str, LazyString] = {
     "sheet_unknown": _l("This sheet is not one of the workbook's; it was not read."),
     "sheet_twice": _l("Two sheets are this sheet of the workbook; only one may be."),
     "not_your_sheet": _l("Only those who look after the whole group may write this sheet."),
-    # one cell
-    "required": _l("This cell may not be empty."),
-    "error_cell": _l("An error of Excel stands here instead of a value."),
-    "lost_digits": _l(
-        "Excel lost digits of this number. Format the column as text and enter it again."
-    ),
+    **VOCABULARIES["cell_wrong"],  # one cell
     "lost_zeros": _l(
         "Unknown; %(asked)s is known. Leading zeros were lost or added: "
         "format the column as text and enter it again."
     ),
-    "control_characters": _l("Characters that cannot be printed stand in this cell."),
-    "too_long": _l("At most %(asked)s characters."),
-    "excel_day": _l("This is no day but an empty or broken date cell of Excel."),
-    "not_a_day": _l("A day is asked, such as 2026-03-02, or an instant, such as 2026-03-02 18:03."),
-    "number_not_day": _l("A number stands here. Format the cell as a date, or enter 2026-03-02."),
-    "no_such_day": _l("No calendar has this day."),
-    "no_such_time": _l("No clock shows this time."),
-    "far_day": _l("This day is too far off. Leave the cell empty where there is no end."),
-    "day_without_clock": _l("A day without a clock time is asked, such as 2026-03-02."),
-    "money_form": _l("An amount in yuan is asked, such as 1,270.00 or 20万."),
-    "money_fraction": _l("An amount in whole fen is asked: at most two decimals."),
-    "below_zero": _l("An amount of 0 or more is asked."),
-    "too_much_money": _l("This amount is larger than any of the trade."),
-    "not_a_number": _l("A number is asked."),
-    "not_a_percentage": _l("A percentage from 0 to 100 is asked, with at most four decimals."),
-    "not_a_whole_number": _l("A whole number of 0 or more is asked."),
-    "too_many_seats": _l("At most %(asked)s seats."),
-    "not_yes_or_no": _l("yes or no is asked."),
-    "not_one_of": _l("One of these is asked: %(asked)s."),
-    "not_a_cover": _l("The code of a cover is asked, such as damage or third_party."),
-    "vin_length": _l("A VIN has 17 characters."),
-    "vin_letters": _l("A VIN has digits and capital letters without I, O and Q."),
-    "credit_code_form": _l("A credit code has 18 digits and capital letters."),
-    "credit_code_check": _l("The last character of the credit code does not fit the others."),
     # rows together
     "duplicate": _l("Stands in row %(asked)s already."),
     "unknown": _l("Neither the workbook nor the records know this code."),

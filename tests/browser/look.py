@@ -14,7 +14,7 @@ _FAULTS = r"""() => {
     found.push("no way on");
   for (const icon of document.querySelectorAll("svg")) {
     const box = icon.getBoundingClientRect();
-    if (!icon.closest(".timeline .scroll, .qr") && Math.max(box.width, box.height) > 64)
+    if (!icon.closest(".timeline .scroll, .qr, .bars") && Math.max(box.width, box.height) > 64)
       found.push(`an icon of ${Math.round(box.width)} by ${Math.round(box.height)}`);
   }
   return found.concat(overlaps());

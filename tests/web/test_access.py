@@ -97,6 +97,19 @@ GET people.new_region G
 POST people.new_region G
 POST people.remove_second_factor G
 POST people.revoke_token CDFGA
+GET placements.answer DG
+POST placements.confirm DG
+POST placements.drop DG
+POST placements.expected DG
+GET placements.export DG
+GET placements.export_answer DG
+GET placements.index DG
+POST placements.order_schedule DG
+GET placements.schedule_pdf DG
+GET placements.schedule_xlsx DG
+GET placements.show DG
+POST placements.take_back DG
+POST placements.upload DG
 GET policies.cancel DG
 POST policies.cancel DG
 GET policies.edit DG
@@ -165,6 +178,11 @@ GET work.progress CDFGA
 GET work.result CDFGA
 POST work.run CDFGA
 GET work.show CDFGA
+GET workbench.ahead DG
+GET workbench.export DG
+GET workbench.export_workload DG
+GET workbench.index DG
+POST workbench.step DG
 POST workbook.confirm DG
 POST workbook.drop DG
 GET workbook.help_page DG
@@ -177,8 +195,11 @@ GET workbook.template DG
 OTHERS = {"static", "bootstrap.static"}  # files; Flask-Security guards its own pages
 # A row of which company an address names: by the part of the address, or by the endpoint.
 NAMES = {
+    "answer_id": "answer",
     "claim_id": "claim",
     "company_id": "company",
+    "placed_id": "placed",
+    "placement_id": "placement",
     "region_id": "region",
     "request_id": "request",
     "user_id": "user",
@@ -280,7 +301,8 @@ def entries(app: Flask) -> int:
 
 def is_row(app: Flask, cell: Cell) -> bool:
     """Whether a call is about one company's row, which others must not know of."""
-    scoped = re.compile(r"<(vin|[^<>]*:(?:claim|request)_id|path:number|string:vin)>")
+    numbered = "(?:claim|request|placement|answer)_id"
+    scoped = re.compile(f"<(vin|[^<>]*:{numbered}|path:number|string:vin)>")
     return any(scoped.search(rule.rule) for rule in app.url_map.iter_rules(cell.endpoint))
 
 

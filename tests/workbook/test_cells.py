@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleet.web import cells
+from fleet.web.cells import Wrong
 from fleet.words import Days, Period
 from fleet.workbook import rules
-from fleet.workbook.rules import Wrong
 from tests.workbook import books
 
 CLOCK = ZoneInfo("Asia/Shanghai")
@@ -27,8 +28,8 @@ def local(*parts: int) -> datetime:
         "2026-03-02 00:00", " 2026-3-2 ", date(2026, 3, 2), books.excel(2026, 3, 2),
     ],
 )  # fmt: skip
-def test_a_day_is_written_in_many_ways(cell: rules.Cell) -> None:
-    assert rules.day(cell) == date(2026, 3, 2)
+def test_a_day_is_written_in_many_ways(cell: cells.Cell) -> None:
+    assert cells.day(cell) == date(2026, 3, 2)
 
 
 @pytest.mark.parametrize(
@@ -55,9 +56,9 @@ def test_a_day_is_written_in_many_ways(cell: rules.Cell) -> None:
         ("2026-12-31 24:00", (2027, 1, 1), (2027, 1, 1)),
     ],
 )
-def test_begins_and_ends(cell: rules.Cell, begins: tuple[int, ...], ends: tuple[int, ...]) -> None:
-    assert rules.begin(cell, CLOCK) == local(*begins)
-    assert rules.end(cell, CLOCK) == local(*ends)
+def test_begins_and_ends(cell: cells.Cell, begins: tuple[int, ...], ends: tuple[int, ...]) -> None:
+    assert cells.begin(cell, CLOCK) == local(*begins)
+    assert cells.end(cell, CLOCK) == local(*ends)
 
 
 @pytest.mark.parametrize(
@@ -87,8 +88,8 @@ def test_begins_and_ends(cell: rules.Cell, begins: tuple[int, ...], ends: tuple[
         ("2026-03-02 noon", "not_a_day"),
     ],
 )
-def test_what_is_no_day(cell: rules.Cell, code: str) -> None:
-    for read in (rules.day, rules.day_of, lambda one: rules.begin(one, CLOCK)):
+def test_what_is_no_day(cell: cells.Cell, code: str) -> None:
+    for read in (cells.day, cells.day_of, lambda one: cells.begin(one, CLOCK)):
         with pytest.raises(Wrong) as wrong:
             read(cell)
         assert wrong.value.code == code
@@ -96,9 +97,9 @@ def test_what_is_no_day(cell: rules.Cell, code: str) -> None:
 
 def test_a_day_column_takes_no_clock_time_but_a_signing_does() -> None:
     for cell in ("2026-03-02 18:03", "2026-03-02 24:00", books.excel(2026, 3, 2, 18, 3)):
-        assert rules.day_of(cell) == date(2026, 3, 2)
+        assert cells.day_of(cell) == date(2026, 3, 2)
         with pytest.raises(Wrong) as wrong:
-            rules.day(cell)
+            cells.day(cell)
         assert wrong.value.code == "day_without_clock"
 
 
@@ -108,8 +109,8 @@ def test_every_way_to_write_a_day_reads_the_same(day: date) -> None:
         day, day.isoformat(), f"{day.year}/{day.month}/{day.day}",
         f"{day.year}年{day.month}月{day.day}日", books.excel(day.year, day.month, day.day),
     )  # fmt: skip
-    assert {rules.day(way) for way in ways} == {day}
-    assert len({rules.end(way, CLOCK) for way in (*ways, f"{day} 24:00")}) == 1
+    assert {cells.day(way) for way in ways} == {day}
+    assert len({cells.end(way, CLOCK) for way in (*ways, f"{day} 24:00")}) == 1
 
 
 @pytest.mark.parametrize(
@@ -120,8 +121,8 @@ def test_every_way_to_write_a_day_reads_the_same(day: date) -> None:
         (0.1 + 0.2, "0.3"), (1e6, "1000000"), (0.0, "0"), ("950元", "950"),
     ],
 )  # fmt: skip
-def test_money(cell: rules.Cell, yuan: str) -> None:
-    assert rules.yuan(cell) == Decimal(yuan)
+def test_money(cell: cells.Cell, yuan: str) -> None:
+    assert cells.yuan(cell) == Decimal(yuan)
 
 
 @pytest.mark.parametrize(
@@ -133,16 +134,16 @@ def test_money(cell: rules.Cell, yuan: str) -> None:
         (10**12, "too_much_money"), (1e300, "money_form"), ("1e5", "money_form"),
     ],
 )  # fmt: skip
-def test_what_is_no_money(cell: rules.Cell, code: str) -> None:
+def test_what_is_no_money(cell: cells.Cell, code: str) -> None:
     with pytest.raises(Wrong) as wrong:
-        rules.yuan(cell)
+        cells.yuan(cell)
     assert wrong.value.code == code
 
 
 @given(st.integers(0, 10**13))
 def test_whole_fen_survive_a_float(fen: int) -> None:
     yuan = Decimal(fen).scaleb(-2)
-    assert rules.yuan(float(yuan)) == yuan == rules.yuan(f"{yuan:,}")
+    assert cells.yuan(float(yuan)) == yuan == cells.yuan(f"{yuan:,}")
 
 
 @pytest.mark.parametrize(
@@ -157,41 +158,41 @@ def test_whole_fen_survive_a_float(fen: int) -> None:
         (0, "0"),
     ],
 )
-def test_percent(cell: rules.Cell, rate: str) -> None:
-    assert rules.percent(cell) == Decimal(rate)
+def test_percent(cell: cells.Cell, rate: str) -> None:
+    assert cells.percent(cell) == Decimal(rate)
 
 
 @pytest.mark.parametrize("cell", ["101", "-1", "a", "1.23456", "", "5万"])
 def test_what_is_no_percentage(cell: str) -> None:
     with pytest.raises(Wrong):
-        rules.percent(cell)
+        cells.percent(cell)
 
 
 @pytest.mark.parametrize(("cell", "seats"), [("5", 5), (5, 5), (5.0, 5), ("５", 5), (0, 0)])
-def test_seats(cell: rules.Cell, seats: int) -> None:
-    assert rules.seats(cell) == seats
+def test_seats(cell: cells.Cell, seats: int) -> None:
+    assert cells.seats(cell) == seats
 
 
 @pytest.mark.parametrize("cell", ["-1", "5座", 5.5, "1001", "#N/A", True])
-def test_what_is_no_number_of_seats(cell: rules.Cell) -> None:
+def test_what_is_no_number_of_seats(cell: cells.Cell) -> None:
     with pytest.raises(Wrong):
-        rules.seats(cell)
+        cells.seats(cell)
 
 
 @pytest.mark.parametrize("cell", ["yes", "YES", "是", True, "Ｙes"])
-def test_yes(cell: rules.Cell) -> None:
-    assert rules.yes_or_no(cell) is True
+def test_yes(cell: cells.Cell) -> None:
+    assert cells.yes_or_no(cell) is True
 
 
 @pytest.mark.parametrize("cell", ["no", "No", "否", False])
-def test_no(cell: rules.Cell) -> None:
-    assert rules.yes_or_no(cell) is False
+def test_no(cell: cells.Cell) -> None:
+    assert cells.yes_or_no(cell) is False
 
 
 @pytest.mark.parametrize("cell", ["maybe", "1", 1, "#N/A"])
-def test_neither_yes_nor_no(cell: rules.Cell) -> None:
+def test_neither_yes_nor_no(cell: cells.Cell) -> None:
     with pytest.raises(Wrong):
-        rules.yes_or_no(cell)
+        cells.yes_or_no(cell)
 
 
 @pytest.mark.parametrize(
@@ -203,8 +204,8 @@ def test_neither_yes_nor_no(cell: rules.Cell) -> None:
         ("1.5E", "1.5E"), ("2E123456", "2E123456"),
     ],
 )  # fmt: skip
-def test_codes(cell: rules.Cell, code: str) -> None:
-    assert rules.code(cell) == code
+def test_codes(cell: cells.Cell, code: str) -> None:
+    assert cells.code(cell) == code
 
 
 @pytest.mark.parametrize(
@@ -214,8 +215,8 @@ def test_codes(cell: rules.Cell, code: str) -> None:
         "12345678901234500", 10**15,
     ],
 )  # fmt: skip
-def test_a_number_that_lost_digits_is_no_code(cell: rules.Cell) -> None:
-    for read in (rules.code, rules.vin, rules.credit_code):
+def test_a_number_that_lost_digits_is_no_code(cell: cells.Cell) -> None:
+    for read in (cells.code, cells.vin, cells.credit_code):
         with pytest.raises(Wrong) as wrong:
             read(cell)
         assert wrong.value.code == "lost_digits"
@@ -223,17 +224,17 @@ def test_a_number_that_lost_digits_is_no_code(cell: rules.Cell) -> None:
 
 @pytest.mark.parametrize("error", ["#N/A", "#n/a", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "###"])
 def test_an_error_cell_is_nothing_in_any_column(error: str) -> None:
-    for read in (rules.words, rules.code, rules.vin, rules.plate, rules.day, rules.yuan,
-                 rules.percent, rules.seats, rules.yes_or_no, rules.cover):  # fmt: skip
+    for read in (cells.words, cells.code, cells.vin, cells.plate, cells.day, cells.yuan,
+                 cells.percent, cells.seats, cells.yes_or_no, cells.cover):  # fmt: skip
         with pytest.raises(Wrong) as wrong:
             read(error)
         assert wrong.value.code == "error_cell"
 
 
 def test_names_keep_their_signs_but_not_full_width_digits_and_letters() -> None:
-    assert rules.words("测试（集团）有限公司１２Ａ") == "测试（集团）有限公司12A"
+    assert cells.words("测试（集团）有限公司１２Ａ") == "测试（集团）有限公司12A"
     with pytest.raises(Wrong):
-        rules.words("a\x00b")
+        cells.words("a\x00b")
 
 
 @pytest.mark.parametrize(
@@ -244,21 +245,21 @@ def test_names_keep_their_signs_but_not_full_width_digits_and_letters() -> None:
     ],
 )  # fmt: skip
 def test_plates(cell: str, plate: str | None) -> None:
-    assert rules.plate(cell) == plate
+    assert cells.plate(cell) == plate
 
 
 @pytest.mark.parametrize(
     ("cell", "code"),
     [("LZZTEST", "vin_length"), ("LZZTESTOXT0000001", "vin_letters"), (123, "vin_length")],
 )
-def test_what_is_no_vin(cell: rules.Cell, code: str) -> None:
+def test_what_is_no_vin(cell: cells.Cell, code: str) -> None:
     with pytest.raises(Wrong) as wrong:
-        rules.vin(cell)
+        cells.vin(cell)
     assert wrong.value.code == code
 
 
 def test_vins_are_read_with_spaces_stars_and_small_letters() -> None:
-    assert rules.vin("＊lzztest0 xt0000001*") == "LZZTEST0XT0000001"
+    assert cells.vin("＊lzztest0 xt0000001*") == "LZZTEST0XT0000001"
 
 
 def test_overlapping_spells_are_found_by_their_days() -> None:
