@@ -1,14 +1,14 @@
 """Insurers' answers to placements, kept until they are recorded or dropped.
 
 Revision ID: 0006_answers
-Follows: 0008_oa
+Follows: 0005_requests
 """
 
 from alembic import op
 import sqlalchemy as sa
 
 revision = "0006_answers"
-down_revision = "0008_oa"
+down_revision = "0005_requests"
 branch_labels = None
 depends_on = None
 

@@ -1,14 +1,14 @@
 """Calendar feeds: a user's private, revocable address of what is due.
 
 Revision ID: 0007_feeds
-Follows: 0005_requests
+Follows: 0006_answers
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0007_feeds"
-down_revision = "0005_requests"
+down_revision = "0006_answers"
 branch_labels = None
 depends_on = None
 
