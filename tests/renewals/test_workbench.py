@@ -15,7 +15,7 @@ from sqlalchemy import select
 from fleet.insurers.tables import Designation
 from fleet.renewals import service
 from fleet.renewals.moving import request_of
-from fleet.renewals.tables import Placement
+from fleet.renewals.tables import Approval, Placement
 from fleet.storage import db
 from tests.pages import soup, words
 from tests.renewals.desk_records import (
@@ -285,6 +285,15 @@ def test_nothing_is_missing_where_all_is_known(client):
         service.expect(number, Decimal(900), None, version=request.version, **WHO)
     db.session.commit()
     assert lacking(as_desk(client)) == ["nothing"] * 2
+
+
+@pytest.mark.parametrize(("state", "lost"), [("approved", False), ("withdrawn", True)])
+def test_an_approval_that_the_oa_took_back_is_said(client, state, lost):
+    for number in reported(1):
+        told = {"number": f"OA-{number}", "approver": "Ms Wu", "decided_on": TODAY}
+        request_of(number).approval = Approval(**told, state=state, received_at=NOW)
+    db.session.commit()
+    assert all(("No OA approval stands" in one) == lost for one in lacking(as_desk(client)))
 
 
 def test_late_and_a_first_day_gone_by_are_said(client):
