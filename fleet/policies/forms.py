@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
+from werkzeug.datastructures import MultiDict
 from wtforms import (
     BooleanField,
     FieldList,
@@ -38,10 +41,11 @@ from fleet.web.forms import (
     optional,
     required,
 )
-from fleet.web.words import choices
+from fleet.web.words import COVER, choices
 from fleet.words import midnight
 
 BLANK_LINES = 4
+_PLAIN = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
 MOST_LINES = 60
 _DAY = timedelta(days=1)
 _LAST_MINUTE = time(23, 59)
@@ -228,6 +232,38 @@ class RecordForm(PolicyForm):
     """A policy to put on record."""
 
     policy_number = TextField(_l("Policy number"), validators=[required(), at_most(64)])
+
+
+def record_form(known: MultiDict[str, str]) -> RecordForm:
+    """The form of a new policy, filled with what an address names; it is typed over as need be.
+
+    `line` is `cover,sum,seats`, once for each cover; what cannot be read is left out.
+    """
+    lines = [line for told in known.getlist("line")[:MOST_LINES] if (line := _line(told))]
+    given = {name: known[name] for name in ("kind", "insurer", "approval_number") if name in known}
+    days = {name: _day(known.get(name, "")) for name in ("first_day", "last_day")}
+    form = RecordForm(data={**given, **days, "lines": lines})
+    form.offer_blank(2 if lines else 2 * BLANK_LINES)
+    return form
+
+
+def _line(told: str) -> dict[str, Any] | None:
+    cover, insured, seats = (*told.split(","), "", "")[:3]
+    if cover not in COVER:
+        return None
+    money = Decimal(insured) if _PLAIN.fullmatch(insured) else None
+    return {
+        "cover": cover,
+        "sum_insured": money,
+        "seats": int(seats) if seats.isdecimal() else None,
+    }
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 class EditForm(PolicyForm):

@@ -226,9 +226,8 @@ def show_policy(number: str) -> ResponseReturnValue:
 @pages.route("/vehicles/<vin>/policies/new", methods=["GET", "POST"])
 @access.needs(May.KEEP_POLICIES)
 def record(vin: str) -> ResponseReturnValue:
-    """Put a vehicle's policy on record."""
-    vehicle, form = vehicle_of(vin), forms.RecordForm()
-    form.offer_blank(8)
+    """Put a vehicle's policy on record; a request's page hands over what was asked for."""
+    vehicle, form = vehicle_of(vin), forms.record_form(request.args)
 
     def verb() -> Policy:
         printed = service.Printed(form.policy_number.data, form.insurer.data, vin)

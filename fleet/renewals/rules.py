@@ -305,6 +305,16 @@ def period_asked(expiry_day: date, today: date) -> tuple[date, date]:
     return first, last_of_year(first)
 
 
+def period_placed(expiry_day: date, asked_from: date | None, placed_on: date) -> tuple[date, date]:
+    """Return the days asked of an insurer: from the company's own first day where it is later.
+
+    As on the day of placing, so that what is printed later says the same.
+    """
+    if asked_from is not None and asked_from > placed_on:
+        return asked_from, last_of_year(asked_from)
+    return period_asked(expiry_day, placed_on)
+
+
 def last_of_year(first: date) -> date:
     """Return the last day of a year of cover as insurers print it: the day before its return.
 

@@ -15,7 +15,7 @@ from fleet.insurers.tables import Insurer
 from fleet.policies.rules import PASSENGERS
 from fleet.policies.tables import Policy
 from fleet.renewals.answer_sheet import COVERS, FILLED_IN, LABELS, SEATS, heading_of
-from fleet.renewals.rules import PLACED, last_of_year, period_asked
+from fleet.renewals.rules import PLACED, period_placed
 from fleet.renewals.tables import AskedCover, CoverRequest, Placement
 from fleet.storage import Actor, db
 from fleet.storage.scope import current as current_scope
@@ -70,10 +70,7 @@ def items_of(placement: Placement) -> list[Item]:
 def _item(
     request: CoverRequest, placement: Placement, insurer: str | None, until: datetime | None
 ) -> Item:
-    """The period is asked as on the day of placing, so that a later print says the same."""
-    first, last = period_asked(request.expiry_day, placement.placed_on)
-    if request.asked_from is not None and request.asked_from > placement.placed_on:
-        first, last = request.asked_from, last_of_year(request.asked_from)
+    first, last = period_placed(request.expiry_day, request.asked_from, placement.placed_on)
     return Item(request, first, last, insurer, until)
 
 

@@ -48,7 +48,8 @@ class Told:
     """What a request's page tells beside the row.
 
     `left_open` are the days, last one included, that stay uncovered by what is asked for.
-    `moves` are the company's, each with why it is not possible, None where it is.
+    `moves` are the company's, each with why it is not possible, None where it is. `policy` is
+    what the form of the policy may be filled with.
     """
 
     step: NextStep | None
@@ -58,6 +59,7 @@ class Told:
     followed: Followed | None
     left_open: tuple[date, date] | None
     moves: list[tuple[str, str | None]]
+    policy: dict[str, Any]
 
 
 def of_request(request: CoverRequest, at: datetime) -> Told:
@@ -76,7 +78,24 @@ def of_request(request: CoverRequest, at: datetime) -> Told:
         followed=rules.followed(known.vehicle, known.policies, named, _book()) if follows else None,
         left_open=_left_open(request),
         moves=company_moves(request.state, approval_asked=asked),
+        policy=_as_policy(request),
     )
+
+
+def _as_policy(request: CoverRequest) -> dict[str, Any]:
+    """What was asked of the insurer, as the form of a policy takes it from its address."""
+    placement = request.placement
+    if request.state != rules.PLACED or placement is None:
+        return {}
+    days = rules.period_placed(request.expiry_day, request.asked_from, placement.placed_on)
+    return {
+        "kind": request.kind,
+        "insurer": placement.insurer.code,
+        "first_day": days[0].isoformat(),
+        "last_day": days[1].isoformat(),
+        "approval_number": request.approval.number if request.approval else None,
+        "line": [f"{it.cover},{it.sum_insured or ''},{it.seats or ''}" for it in request.lines],
+    }
 
 
 class Stands(Protocol):

@@ -332,3 +332,24 @@ def test_an_unguarded_post_changes_nothing(group, client):
     db.session.rollback()
     assert policy_of(NUMBER).version == before
     assert json.dumps(standing_of(vin(1))) == '"compliant"'
+
+
+def test_a_request_hands_over_what_was_asked_for(page):
+    """What cannot be read is left out; nothing is recorded before it is sent."""
+    answer = page(
+        f"/vehicles/{vin(2)}/policies/new?kind=commercial&first_day=2026-03-02&last_day=soon"
+        "&line=damage,,&line=third_party,500000,&line=occupants_driver,20000,1&line=bogus,1,1"
+        "&line=glass,1e9,many"
+    )
+    form = soup(answer)
+    values = {
+        field["name"]: field.get("value") or ""
+        for field in form.select("main input[name]")
+        if field["name"].startswith(("first", "last", "lines"))
+    }
+    chosen = [one["value"] for one in form.select("[name^=lines] option[selected]")]
+    assert (values["first_day"], values["last_day"]) == ("2026-03-02", "")
+    assert [one for one in chosen if one] == ["damage", "third_party", "occupants_driver", "glass"]
+    sums = [values[f"lines-{row}-sum_insured"] for row in range(4)]
+    assert sums == ["", "500000", "20000", ""]
+    assert values["lines-2-seats"] == "1"
