@@ -54,7 +54,18 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('vehicle_id', 'kind', 'since', name=op.f('pk_cover_needs'))
     )
     with op.batch_alter_table('cover_needs', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_cover_needs_expiry_day_since'), ['expiry_day', 'since'], unique=False)
+        batch_op.create_index(batch_op.f('ix_cover_needs_expiry_day'), ['expiry_day'], unique=False)
+        batch_op.create_index(batch_op.f('ix_cover_needs_since'), ['since'], unique=False)
+        batch_op.create_index(batch_op.f('ix_cover_needs_until'), ['until'], unique=False)
+
+    op.create_table('needs_changed',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('vehicle_id', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['vehicle_id'], ['vehicles.id'], name=op.f('fk_needs_changed_vehicle_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_needs_changed'))
+    )
+    with op.batch_alter_table('needs_changed', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_needs_changed_vehicle_id'), ['vehicle_id'], unique=False)
 
     op.create_table('cover_requests',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -175,8 +186,14 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_cover_requests_approval_id'))
 
     op.drop_table('cover_requests')
+    with op.batch_alter_table('needs_changed', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_needs_changed_vehicle_id'))
+
+    op.drop_table('needs_changed')
     with op.batch_alter_table('cover_needs', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_cover_needs_expiry_day_since'))
+        batch_op.drop_index(batch_op.f('ix_cover_needs_until'))
+        batch_op.drop_index(batch_op.f('ix_cover_needs_since'))
+        batch_op.drop_index(batch_op.f('ix_cover_needs_expiry_day'))
 
     op.drop_table('cover_needs')
     with op.batch_alter_table('placements', schema=None) as batch_op:

@@ -35,6 +35,7 @@ def _run(settings: Settings, day: date, guarded: bool, start: Barrier, answers: 
 
     if not guarded:
         daily.take_turn = lambda _job, _at: None
+        _insert_plainly(daily)
     _linger(daily)
     with create_app(settings).app_context():
         start.wait()
@@ -44,12 +45,26 @@ def _run(settings: Settings, day: date, guarded: bool, start: Barrier, answers: 
             answers.put(type(error).__name__)
 
 
+def _insert_plainly(daily: Any) -> None:
+    """Insert without a word for rows that are there already."""
+    from sqlalchemy import insert
+
+    from fleet.storage import db
+
+    def plainly(fresh: list[dict[str, Any]]) -> set[Any]:
+        if fresh:
+            db.session.execute(insert(daily.CoverRequest.__table__), fresh)
+        return {daily.Key(one["vehicle_id"], one["kind"], one["expiry_day"]) for one in fresh}
+
+    daily._insert = plainly
+
+
 def _linger(daily: Any) -> None:
     """Stay between looking and writing, where another process could come in."""
     write = daily._write_opened
 
-    def lingering(*args: Any) -> None:
+    def lingering(*args: Any) -> Any:
         time.sleep(0.5)
-        write(*args)
+        return write(*args)
 
     daily._write_opened = lingering
