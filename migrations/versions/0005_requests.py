@@ -99,7 +99,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_cover_requests_approval_id'), ['approval_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_cover_requests_placement_id'), ['placement_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_cover_requests_state_expiry_day'), ['state', 'expiry_day'], unique=False)
-        batch_op.create_index(batch_op.f('ix_cover_requests_vehicle_id'), ['vehicle_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_cover_requests_vehicle_id_state'), ['vehicle_id', 'state'], unique=False)
         batch_op.create_index('uq_cover_requests_one_open', ['vehicle_id', 'kind'], unique=True, sqlite_where=sa.text("state IN ('due', 'prepared', 'approved', 'returned', 'submitted', 'accepted', 'placed')"), postgresql_where=sa.text("state IN ('due', 'prepared', 'approved', 'returned', 'submitted', 'accepted', 'placed')"))
 
     op.create_table('asked_covers',
@@ -180,7 +180,7 @@ def downgrade() -> None:
     op.drop_table('asked_covers')
     with op.batch_alter_table('cover_requests', schema=None) as batch_op:
         batch_op.drop_index('uq_cover_requests_one_open', sqlite_where=sa.text("state IN ('due', 'prepared', 'approved', 'returned', 'submitted', 'accepted', 'placed')"), postgresql_where=sa.text("state IN ('due', 'prepared', 'approved', 'returned', 'submitted', 'accepted', 'placed')"))
-        batch_op.drop_index(batch_op.f('ix_cover_requests_vehicle_id'))
+        batch_op.drop_index(batch_op.f('ix_cover_requests_vehicle_id_state'))
         batch_op.drop_index(batch_op.f('ix_cover_requests_state_expiry_day'))
         batch_op.drop_index(batch_op.f('ix_cover_requests_placement_id'))
         batch_op.drop_index(batch_op.f('ix_cover_requests_approval_id'))
