@@ -73,8 +73,9 @@ def run_day(day: date, by: Actor, at: datetime) -> dict[str, Any]:
 
     Answers `{"on", "opened": […], "closed": […]}` of renewals as `flask run-day --json` prints
     it, and the same of new requests as `new_opened` and `new_closed`. Running a day again, or
-    two processes at once, changes nothing more; a day earlier than a closing does not undo it,
-    and what a person withdrew stays so. The whole group is looked at, whoever asks.
+    two processes at once, changes nothing more; a day gone by undoes no closing after it, and
+    ends nothing that somebody works on; what a person withdrew stays so. The whole group is
+    looked at, whoever asks.
     """
     with everyone(), act(JOB, by=by, at=at, subject=day.isoformat()) as deed:
         take_turn(JOB, at)
@@ -96,14 +97,15 @@ def _fill_needs() -> None:
 
 def _run(day: Day, deed: Deed) -> dict[str, Any]:
     last = last_run(JOB)
-    look_at = to_look_at(day, last)
-    found, endings = arising(day, look_at), endings_of(gone(day, look_at), day)
+    look_at, gone_by = to_look_at(day, last), last is not None and day.on < last
+    ended = [one for one in gone(day, look_at) if one.state == DUE or not gone_by]
+    found, endings = arising(day, look_at), endings_of(ended, day)
     carried = _carried(endings, day)
     found = _openable([*found, *(one for _, one in carried)], endings)
     write_ended(endings, day, deed.by)
     found = _write_opened(found, day, deed.by.name)
     _carry_over(carried, day, deed.by.name)
-    if last is not None and day.on < last:
+    if gone_by:
         # What stood on a day gone by need not stand now: the next run looks at it again.
         note_changed({one.vehicle_id for one in (*found, *(it.request for it in endings))})
     report = _report(found, endings, day)
