@@ -23,6 +23,7 @@ from fleet.rulebook.cover import Step, timeline
 from fleet.rulebook.renewal import need_spans
 from fleet.storage import OPEN_BEGIN, OPEN_END, Deed, db, follows
 from fleet.vehicles.tables import LayUp, Vehicle
+from fleet.words import Finding
 
 BATCH = 2000
 _TOUCHED = "touched_vehicles"
@@ -122,9 +123,13 @@ def _row(vehicle_id: int, step: Step) -> dict[str, Any]:
         "since": step.since or OPEN_BEGIN,
         "until": step.until or OPEN_END,
         "standing": step.standing,
-        "shortfalls": " ".join(sorted(finding.code for finding in step.shortfalls)),
-        "spared": " ".join(sorted(finding.code for finding in step.spared)),
+        "shortfalls": _codes(step.shortfalls),
+        "spared": _codes(step.spared),
     }
+
+
+def _codes(findings: Iterable[Finding]) -> str:
+    return " ".join(sorted([one.code for one in findings])) if findings else ""
 
 
 def _rows(found: Iterable[dict[str, Any]]) -> list[tuple[Any, ...]]:

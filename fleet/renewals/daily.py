@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, exists, func, insert, select, update
+from sqlalchemy import bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from fleet.policies.steps import note_changed, rewrite_steps, rewritten
@@ -247,7 +247,9 @@ def _reopen(rows: list[int], day: Day, by: str) -> None:
 
 def _left_in(rows: list[int]) -> Any:
     """Select the state in which worked-on requests ended, and whether its approval is void now."""
-    last = select(func.max(_moves.c.id)).where(_moves.c.request_id.in_(rows))
+    # The OA's word on an ended request is noted too, and moves nothing.
+    moved = or_(_moves.c.before != _moves.c.after, _moves.c.move == CARRIED)
+    last = select(func.max(_moves.c.id)).where(_moves.c.request_id.in_(rows), moved)
     approval = Approval.__table__.c
     taken_back = _moves.c.before.in_((APPROVED, SUBMITTED, ACCEPTED)) & (
         approval.state != APPROVAL_GIVEN
