@@ -306,6 +306,11 @@ class Life:
         held = db.session.scalars(select(Policy).order_by(Policy.id)).all()
         return held[nth % len(held)] if held else None
 
+    def nth(self, car: int, kind: str) -> int:
+        """By which number the first request of a vehicle and kind is asked for."""
+        of = (self._vehicle(car).id, kind)
+        return 4 * [one.of for one in self.rows().values()].index(of)
+
     def _row(self, nth: int) -> Row | None:
         """A request, an open one where there is: those that ended are met less often."""
         rows = list(self.rows().values())

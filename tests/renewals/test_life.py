@@ -8,10 +8,16 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError
 
+from fleet.policies.tables import CoverNeed
+from fleet.renewals import daily, finding, rules, service
+from fleet.storage import EVERYTHING, db, limit_to
 from tests.renewals.life import COMPANIES, INSURERS, KINDS, PEOPLE, Life
 
 SOAK = int(os.environ.get("FLEET_LIFE_EXAMPLES", "0"))
@@ -131,3 +137,116 @@ def test_random_people_and_days_keep_to_the_life_of_a_request(session, engine):
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+# Controls: with one guard off, a walk that goes well otherwise must be found out
+
+
+def _prepared() -> Life:
+    """A renewal of the first vehicle, prepared; its policy is the first on record."""
+    life = Life()
+    life.record(0, "compulsory", 0, 5, "DEMO-A")
+    life.run()
+    life.prepare("group", life.nth(0, "compulsory"), "Wang")
+    return life
+
+
+def carries_on(life: Life) -> None:
+    """The policy ends earlier: the work goes on with another expiry day."""
+    life.cancel(0, 3)
+    life.run()
+
+
+def goes_on(life: Life) -> None:
+    """A following policy is recorded, and was a mistake."""
+    life.record(0, "compulsory", 0, 40, "DEMO-A")
+    life.cancel(1, 0)
+    life.run()
+
+
+def stays_withdrawn(life: Life) -> None:
+    life.step("group", life.nth(0, "compulsory"), "withdraw")
+    life.pass_days(1)
+    life.run()
+    life.run_again(1)
+    life.correct(0, 5, "POOL")
+    life.run()
+    life.correct(0, 5, "DEMO-A")
+    life.run()
+
+
+def is_taken_up_only_where_needed(life: Life) -> None:
+    nth = life.nth(0, "compulsory")
+    life.step("group", nth, "withdraw")
+    life.cancel(0, 3)
+    life.run()
+    life.step("group", nth, "resume")
+    life.run()
+
+
+def skips_no_step(life: Life) -> None:
+    life.step("group", life.nth(0, "compulsory"), "accept")
+
+
+def is_nobody_elses(life: Life) -> None:
+    life.step("stranger", life.nth(0, "compulsory"), "submit")
+
+
+def opens_on_its_day(life: Life) -> None:
+    life.record(1, "compulsory", 0, 20, "DEMO-A")
+    life.run()
+    life.pass_days(7)
+    life.run()
+
+
+def job_reopens_withdrawn(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(finding, "ENDED_BY_FACTS", rules.ENDED)
+    patch.setattr(daily, "ENDED_BY_FACTS", rules.ENDED)
+
+
+def no_turning(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(finding, "_turning", lambda _day, _last: select(CoverNeed.vehicle_id).limit(0))
+
+
+def loose_moves(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(rules, "MOVES", {**rules.MOVES, rules.ACCEPT: (rules.OPEN, rules.ACCEPTED)})
+
+
+def everybodys(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("tests.renewals.life.limit_to", lambda _scope: limit_to(EVERYTHING))
+
+
+def no_look_at_the_need(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(service, "_needed", lambda _request, _on: True)
+    patch.setattr(service, "_other_open", lambda _request: False)
+    db.session.execute(text("DROP INDEX uq_cover_requests_one_open"))
+    db.session.commit()
+
+
+def nothing_carried(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(daily, "_carried", lambda _endings, _day: [])
+
+
+def begins_anew(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(daily, "ENDED_ITSELF", "nothing of the kind")
+
+
+GUARDS = [
+    (carries_on, nothing_carried),
+    (goes_on, begins_anew),
+    (stays_withdrawn, job_reopens_withdrawn),
+    (is_taken_up_only_where_needed, no_look_at_the_need),
+    (skips_no_step, loose_moves),
+    (is_nobody_elses, everybodys),
+    (opens_on_its_day, no_turning),
+]
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize(("walk", "off"), GUARDS, ids=[off.__name__ for _, off in GUARDS])
+def test_without_a_guard_a_walk_is_found_out(session, monkeypatch, walk, off):
+    walk(_prepared())
+    life = _prepared()
+    off(monkeypatch)
+    with pytest.raises((AssertionError, IntegrityError)):
+        walk(life)
