@@ -88,6 +88,7 @@ def test_of_two_people_with_one_request_exactly_one_moves_it(standing, settings)
     assert verify() is None
 
 
+@pytest.mark.one_engine
 def test_who_decides_by_what_the_page_showed_accepts_twice(standing, settings):
     """The control: without the lock and the look at what stands there now, both win."""
     put(standing[0], "submitted")
