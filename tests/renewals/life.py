@@ -19,9 +19,10 @@ from fleet.policies import service as policies
 from fleet.policies.service import PolicyDetails, Printed
 from fleet.policies.steps import differing
 from fleet.policies.tables import Policy
-from fleet.renewals import service
+from fleet.renewals import hearing, service
 from fleet.renewals.daily import run_day
-from fleet.renewals.service import Approved, Prepared
+from fleet.renewals.hearing import Approved
+from fleet.renewals.service import Prepared
 from fleet.renewals.tables import Approval, CoverRequest, RequestMove
 from fleet.storage import EVERYTHING, Actor, Base, Scope, db, limit_to
 from fleet.vehicles import service as vehicles
@@ -236,8 +237,8 @@ class Life:
         if (row := self._row(nth)) is not None:
             word = self._word(number, said, typed=False)
             with self._step():
-                ids = sorted({row.id, *service.requests_of(word.number)})
-                service.hear(word, ids, by=BY, at=noon(self.today))
+                ids = sorted({row.id, *hearing.requests_of(word.number)})
+                hearing.hear(word, ids, by=BY, at=noon(self.today))
 
     def go_on(self, nth: int, steps: int) -> None:
         """A request handed on step by step, as it goes where nothing comes between."""

@@ -18,6 +18,7 @@ FAR = 900  # days to look ahead: longer than any walk of the tests
 
 OPEN = {"due", "prepared", "approved", "returned", "submitted", "accepted", "placed"}
 BY_FACTS = {"insured", "left_fleet", "laid_up", "expiry_changed"}
+WORDS = ("approved", "rejected", "withdrawn", "too_late")
 WORKED_ON = OPEN - {"due"}
 
 
@@ -30,8 +31,7 @@ LEGAL = (
     _each("prepare", {"due", "prepared", "approved", "returned"}, {"prepared", "approved"})
     | {("approve", "prepared", "approved")}
     | _each("unapprove", {"approved", "submitted", "accepted"}, {"prepared"})
-    | {(move, it, it) for move in ("approve", "unapprove") for it in OPEN | BY_FACTS}
-    | {(move, "withdrawn", "withdrawn") for move in ("approve", "unapprove")}
+    | {(f"oa_{word}", it, it) for word in WORDS for it in OPEN | BY_FACTS | {"withdrawn"}}
     | _each("submit", {"prepared", "approved"}, {"submitted"})
     | {("accept", "submitted", "accepted")}
     | _each("return", {"submitted", "accepted"}, {"returned"})

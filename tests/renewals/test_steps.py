@@ -12,9 +12,10 @@ from sqlalchemy import select
 from fleet.insurers.tables import Designation
 from fleet.people.tables import Company
 from fleet.policies import service as policies
-from fleet.renewals import refusals, rules, service
+from fleet.renewals import hearing, refusals, rules, service
+from fleet.renewals.hearing import Approved
 from fleet.renewals.moving import Outcome, request_of
-from fleet.renewals.service import Approved, Prepared
+from fleet.renewals.service import Prepared
 from fleet.renewals.tables import Approval, CoverRequest, RequestMove
 from fleet.rulebook.renewal import NEW, RENEWAL
 from fleet.storage import EVERYTHING, Scope, db, limit_to
@@ -170,14 +171,14 @@ def test_an_approval_of_a_day_to_come_or_unlike_the_one_on_record_is_refused(req
     put(request_id, "prepared")
     with pytest.raises(refusals.InTheFuture):
         service.approve([request_id], Approved("OA-2", ON + DAY, "Li"), **TOLD)
-    service.hear(Approved("OA-1", WORD.decided_on, "Li", typed=False), [request_id], **TOLD)
+    hearing.hear(Approved("OA-1", WORD.decided_on, "Li", typed=False), [request_id], **TOLD)
     put(request_id, "prepared")
     outcome = service.approve([request_id], Approved("OA-1", WORD.decided_on, "Qian"), **TOLD)
     assert "Li" in outcome.left_out[0].why
 
 
 def test_an_approval_heard_early_counts_when_the_request_is_prepared(request_id):
-    service.hear(WORD, [request_id], **TOLD)
+    hearing.hear(WORD, [request_id], **TOLD)
     assert read(request_id).state == "due"
     service.prepare(request_id, Prepared(), version=read(request_id).version, **TOLD)
     assert read(request_id).state == "approved"
@@ -191,7 +192,7 @@ def test_an_approval_heard_early_counts_when_the_request_is_prepared(request_id)
 def test_a_withdrawal_in_the_oa_takes_back_what_is_not_placed(request_id, state, after):
     put(request_id, state)
     word = Approved("OA-1", WORD.decided_on, "Li", "withdrawn", typed=False)
-    service.hear(word, [request_id], **TOLD)
+    hearing.hear(word, [request_id], **TOLD)
     assert read(request_id).state == after
     assert db.session.scalars(select(Approval.state)).one() == "withdrawn"
 
@@ -266,18 +267,18 @@ def test_a_policy_taken_back_lets_the_request_go_on_where_it_was(request_id, sta
 
 
 def test_what_the_oa_took_back_meanwhile_is_asked_for_again(request_id):
-    service.hear(WORD, [request_id], **TOLD)
+    hearing.hear(WORD, [request_id], **TOLD)
     put(request_id, "submitted")
     settle(request_id)
     word = Approved("OA-1", WORD.decided_on, "Li", "withdrawn", typed=False)
-    service.hear(word, [request_id], **TOLD)
+    hearing.hear(word, [request_id], **TOLD)
     policies.cancel("NEXT", midnight(X + DAY, CLOCK), version=1, **TOLD)
     run(ON)
     assert read(request_id).state == "prepared"
 
 
 def test_carried_work_stands_on_one_row_only(request_id):
-    service.hear(WORD, [request_id], **TOLD)
+    hearing.hear(WORD, [request_id], **TOLD)
     version = read(request_id).version
     service.prepare(request_id, Prepared(contact="Wang"), version=version, **TOLD)
     held = db.session.scalars(select(policies.Policy).where(policies.Policy.kind == "compulsory"))
@@ -285,7 +286,7 @@ def test_carried_work_stands_on_one_row_only(request_id):
     run(ON)
     new = db.session.scalars(select(CoverRequest).where(CoverRequest.state == "approved")).one()
     assert (new.expiry_day, new.contact) == (X - 4 * DAY, "Wang")
-    assert service.requests_of("OA-1") == [new.id]
+    assert hearing.requests_of("OA-1") == [new.id]
     assert (read(request_id).contact, read(request_id).approval_id) == (None, None)
 
 
