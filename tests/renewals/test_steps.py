@@ -206,6 +206,27 @@ def test_a_withdrawal_needs_its_need_to_be_taken_up_again(request_id):
     assert [it.why for it in outcome.left_out] == [refusals.NeedGone().message]
 
 
+def test_taking_up_beside_a_request_that_the_job_just_opened_is_stale(request_id, monkeypatch):
+    """Two at once, as PostgreSQL lets them: the look finds nothing, the constraint does."""
+    service.withdraw([request_id], rules.SOLD, None, **TOLD)
+    held = read(request_id)
+    other = CoverRequest(
+        vehicle_id=held.vehicle_id,
+        kind=held.kind,
+        occasion=RENEWAL,
+        expiry_day=X + DAY,
+        opens_on=ON,
+        opened_on=ON,
+    )
+    db.session.add(other)
+    db.session.commit()
+    assert service.resume([request_id], **TOLD).left_out[0].why == refusals.RequestOpen().message
+    monkeypatch.setattr(service, "_other_open", lambda _request: False)
+    with pytest.raises(Stale):
+        service.resume([request_id], **TOLD)
+    assert read(request_id).state == "withdrawn"
+
+
 def test_a_new_request_is_asked_for_once_and_only_where_it_is_needed(request_id):
     of = vehicle(2, since=X + 200 * DAY)
     db.session.commit()
