@@ -141,10 +141,9 @@ class Life:
         """A policy cancelled some days after its beginning (0: void), or that taken back."""
         if (held := self._policy(nth)) is not None:
             moment = None if after is None else held.begins + timedelta(days=after)
+            number, version = held.policy_number, held.version
             with self._step():
-                policies.cancel(
-                    held.policy_number, moment, version=held.version, by=BY, at=noon(self.today)
-                )
+                policies.cancel(number, moment, version=version, by=BY, at=noon(self.today))
 
     def correct(self, nth: int, length: int, code: str) -> None:
         """A policy whose last day, or whose insurer, was recorded wrongly."""
@@ -269,8 +268,9 @@ class Life:
     # ------------------------------------------------------------------ what is there
 
     def rows(self) -> dict[int, Row]:
+        # Nobody meets what another person loaded: in the product each has a session of their own.
         db.session.rollback()
-        db.session.expire_all()
+        db.session.expunge_all()
         found = db.session.scalars(select(CoverRequest).order_by(CoverRequest.id)).all()
         return {one.id: _row(one) for one in found}
 
