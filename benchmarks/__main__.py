@@ -30,6 +30,7 @@ def main() -> int:
         if DATA.is_dir():
             done.append(run("es_motor.py", "--workdir", str(workdir / "es-motor")))
             done.append(run("portfolio.py", "--workdir", str(workdir / "es-motor")))
+            done.append(run("year.py", "--workdir", str(workdir / "year")))
         else:
             print(
                 "The real portfolio (../shared/data/es-motor) is not beside this clone: left out."

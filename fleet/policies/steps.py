@@ -15,13 +15,15 @@ from sqlalchemy import delete, event, insert, inspect, select
 from sqlalchemy.orm import Session
 
 from fleet.insurers.tables import Insurer
+from fleet.people.tables import Company
 from fleet.policies.facts import VehicleFacts, facts
-from fleet.policies.tables import DAY_OPEN, CoverLine, CoverNeed, CoverStep, Policy
+from fleet.policies.tables import DAY_OPEN, CoverLine, CoverNeed, CoverStep, NeedsChanged, Policy
 from fleet.rulebook.book import KINDS, Rulebook
 from fleet.rulebook.cover import Step, timeline
 from fleet.rulebook.renewal import need_spans
 from fleet.storage import OPEN_BEGIN, OPEN_END, Deed, db, follows
 from fleet.vehicles.tables import LayUp, Vehicle
+from fleet.words import Finding
 
 BATCH = 2000
 _TOUCHED = "touched_vehicles"
@@ -42,7 +44,25 @@ def rewrite_steps(vehicle_ids: Iterable[int]) -> int:
         fleet = list(facts(batch))
         written += _store(_steps, batch, list(computed_rows(fleet)))
         _store(_needs, batch, list(computed_needs(fleet)))
+        note_changed(batch)
     return written
+
+
+def note_changed(vehicle_ids: Iterable[int]) -> None:
+    """Leave word for the daily job that the needs of some vehicles are to be looked at."""
+    if rows := [{"vehicle_id": one} for one in vehicle_ids]:
+        db.session.execute(insert(NeedsChanged.__table__), rows)
+
+
+def take_changed() -> set[int]:
+    """Take the vehicles whose needs were stored anew: whoever takes them looks at them."""
+    taken = delete(NeedsChanged.__table__).returning(NeedsChanged.__table__.c.vehicle_id)
+    return set(db.session.scalars(taken))
+
+
+def seen_changed() -> set[int]:
+    """The same vehicles, left for who looks next."""
+    return set(db.session.scalars(select(NeedsChanged.__table__.c.vehicle_id)))
 
 
 def _store(table: Any, vehicle_ids: list[int], rows: list[dict[str, Any]]) -> int:
@@ -103,9 +123,13 @@ def _row(vehicle_id: int, step: Step) -> dict[str, Any]:
         "since": step.since or OPEN_BEGIN,
         "until": step.until or OPEN_END,
         "standing": step.standing,
-        "shortfalls": " ".join(sorted(finding.code for finding in step.shortfalls)),
-        "spared": " ".join(sorted(finding.code for finding in step.spared)),
+        "shortfalls": _codes(step.shortfalls),
+        "spared": _codes(step.spared),
     }
+
+
+def _codes(findings: Iterable[Finding]) -> str:
+    return " ".join(sorted([one.code for one in findings])) if findings else ""
 
 
 def _rows(found: Iterable[dict[str, Any]]) -> list[tuple[Any, ...]]:
@@ -140,6 +164,10 @@ def _vehicles_of(session: Session, row: object) -> Iterable[int]:
         policies = Policy.__table__.c
         chosen = select(policies.vehicle_id).where(policies.id.in_(_ids(row, "policy_id")))
         return session.scalars(chosen).all()
+    if isinstance(row, Company) and inspect(row).attrs.region_id.history.has_changes():
+        # Its new region may have another window, and so another day on which a need opens.
+        vehicles = Vehicle.__table__.c
+        return session.scalars(select(vehicles.id).where(vehicles.company_id == row.id)).all()
     if isinstance(row, Insurer) and inspect(row).attrs.kind.history.has_changes():
         policies = Policy.__table__.c
         return session.scalars(

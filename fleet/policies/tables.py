@@ -166,15 +166,14 @@ class CoverNeed(Scoped, Base):
     """
 
     __tablename__ = "cover_needs"
-    __table_args__ = (Index(None, "expiry_day", "since"),)
 
     vehicle_id: Mapped[int] = mapped_column(
         ForeignKey("vehicles.id", ondelete="CASCADE"), primary_key=True
     )
     kind: Mapped[str] = mapped_column(String(20), primary_key=True)
-    since: Mapped[date] = mapped_column(primary_key=True)
-    until: Mapped[date]
-    expiry_day: Mapped[date]
+    since: Mapped[date] = mapped_column(primary_key=True, index=True)
+    until: Mapped[date] = mapped_column(index=True)
+    expiry_day: Mapped[date] = mapped_column(index=True)
     occasion: Mapped[str] = mapped_column(String(10))
     policy_number: Mapped[str | None] = mapped_column(String(64))
 
@@ -182,3 +181,18 @@ class CoverNeed(Scoped, Base):
     def in_scope(cls, companies: frozenset[int]) -> ColumnElement[bool]:
         """The vehicle is held by one of them."""
         return _of_scoped_vehicle(cls.vehicle_id, companies)
+
+
+class NeedsChanged(Base):
+    """A vehicle whose needs were stored anew since the daily job last looked.
+
+    Rows are only added and taken, never changed: a verb and the job then wait for each other
+    on none, and what is added while the job runs is left for its next run.
+    """
+
+    __tablename__ = "needs_changed"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    vehicle_id: Mapped[int] = mapped_column(
+        ForeignKey("vehicles.id", ondelete="CASCADE"), index=True
+    )

@@ -11,7 +11,8 @@ from flask import current_app
 from sqlalchemy.orm import Session
 
 from fleet.policies.steps import rewritten
-from fleet.renewals.daily import Day, endings_of, gone, line_of, write_ended
+from fleet.renewals.daily import line_of, write_ended
+from fleet.renewals.finding import Day, endings_of, gone
 from fleet.renewals.rules import EXPIRY_CHANGED
 from fleet.storage import Deed, follows
 from fleet.words import local_day

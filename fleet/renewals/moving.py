@@ -8,6 +8,7 @@ from datetime import datetime
 
 from flask import current_app
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from fleet.people.tables import Region
 from fleet.renewals import refusals, rules, telling
@@ -67,6 +68,8 @@ def each(
             tell_moved([request for request in found if request.id in set(outcome.moved)], by, at)
     except _NothingMoved:
         return outcome
+    except IntegrityError as error:  # the job opened another request of the vehicle and kind
+        raise Stale from error
     return outcome
 
 

@@ -92,6 +92,7 @@ class CoverRequest(Audited, Scoped, Base):
     __table_args__ = (
         UniqueConstraint("vehicle_id", "kind", "expiry_day"),
         Index(None, "state", "expiry_day"),
+        Index(None, "vehicle_id", "state"),
         Index(
             "uq_cover_requests_one_open",
             "vehicle_id",
@@ -103,7 +104,7 @@ class CoverRequest(Audited, Scoped, Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    vehicle_id: Mapped[int] = mapped_column(ForeignKey("vehicles.id"), index=True)
+    vehicle_id: Mapped[int] = mapped_column(ForeignKey("vehicles.id"))
     kind: Mapped[str] = mapped_column(String(20))
     occasion: Mapped[str] = mapped_column(String(10))
     expiry_day: Mapped[date]

@@ -118,12 +118,54 @@ def need_spans(
     on the road, or about to be, without cover needs a new one.
     """
     road = spells(vehicle)
-    stretches = list(_stretches(policies, kind, book)) if road else []
-    found = [
-        *_renewals(road, stretches, kind),
-        *(_new(road, stretches, kind, book) if _asked(vehicle, kind) else ()),
-    ]
-    return list(_joined(sorted(found, key=lambda span: span.days.since)))
+    if not road:
+        return []
+    own = [one for one in policies if one.kind == kind and one.period is not None]
+    asked = _asked(vehicle, kind)
+    if len(road) == 1 and not own:
+        return _never_insured(road[0], kind, book) if asked else []
+    stretches = list(_stretches(own, kind, book))
+    if len(road) == 1:
+        found = list(_on_one_spell(road[0], stretches, kind, book, asked=asked))
+    else:
+        found = [
+            *_renewals(road, stretches, kind),
+            *(_new(road, stretches, kind, book) if asked else ()),
+        ]
+        found.sort(key=lambda span: span.days.since)
+    return list(_joined(found)) if len(found) > 1 else found
+
+
+# Most vehicles are never laid up, and an import of a portfolio judges every one of them: the two
+# shorter ways below give what `_renewals` and `_new` would, for a third of their time.
+
+
+def _never_insured(spell: Days, kind: str, book: Rulebook) -> list[NeedSpan]:
+    asked = Days(book.first_day, spell.until)
+    if not _any_day(asked):
+        return []
+    return [NeedSpan(kind, NEW, None, max(spell.since, book.first_day) - _DAY, asked)]
+
+
+def _on_one_spell(
+    spell: Days, stretches: Sequence[_Stretch], kind: str, book: Rulebook, *, asked: bool
+) -> Iterator[NeedSpan]:
+    first, begins, until = book.first_day, spell.since, spell.until
+    new = max(begins, first) - _DAY
+    if asked and first < begins and not _covered_on(stretches, begins):
+        yield NeedSpan(kind, NEW, None, new, Days(first, begins))
+    for since, ends, covered, expiry_day, number in stretches:
+        renewable = expiry_day is not None and spell.contains(expiry_day + _DAY)
+        if not renewable and (covered or not asked):
+            continue
+        start = max(since, begins) if renewable else max(since, begins, first)
+        stop = ends if until is None or (ends is not None and ends < until) else until
+        if stop is not None and stop <= start:
+            continue
+        if renewable and expiry_day is not None:
+            yield NeedSpan(kind, RENEWAL, number, expiry_day, Days(start, stop))
+        else:
+            yield NeedSpan(kind, NEW, None, new, Days(start, stop))
 
 
 def _asked(vehicle: Vehicle, kind: str) -> bool:
@@ -291,6 +333,8 @@ def following(
 
 def spells(vehicle: Vehicle) -> list[Days]:
     """Return the stretches of days on which a vehicle is in the fleet and not laid up, in order."""
+    if not vehicle.lay_ups:
+        return [vehicle.service] if _any_day(vehicle.service) else []
     found, since, until = [], vehicle.service.since, vehicle.service.until
     for rest in sorted(vehicle.lay_ups, key=lambda days: days.since):
         if rest.until is not None and rest.until <= max(since, rest.since):

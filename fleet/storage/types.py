@@ -28,7 +28,7 @@ class UtcInstant(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("an instant without a zone")
-        moved = value.astimezone(UTC)
+        moved = value if value.tzinfo is UTC else value.astimezone(UTC)
         return moved.replace(tzinfo=None) if dialect.name == "sqlite" else moved
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:

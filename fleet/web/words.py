@@ -140,6 +140,7 @@ REQUEST_MOVE: Words = {
     "resume": _l("Taken up again"),
     "carried": _l("Carried over: the cover ends on another day now"),
     "ended": _l("Ended by what is on record"),
+    "reopened": _l("Goes on: what ended it no longer holds"),
 }
 OA_OUTCOME: Words = {
     "heard": _l("Taken"),

@@ -92,9 +92,6 @@ class Writing:
     def _regions(self) -> None:
         self._upsert("regions", Region, self.known.regions, {})
 
-    def _companies(self) -> None:
-        self._upsert("companies", Company, self.known.companies, _REGION)
-
     def _vehicles(self) -> None:
         new, changed = self._upsert("vehicles", Vehicle, self.known.vehicles, _COMPANY)
         self.touched.update(self.ids["vehicles"][vin] for vin in (*new, *changed))
@@ -103,6 +100,19 @@ class Writing:
         """See that the six built-in types are there before a vehicle refers to one."""
         there = set(self.session.scalars(select(VehicleType.code)))
         self._insert(VehicleType, [{"code": one} for one in BUILT_IN_TYPES if one not in there])
+
+    def _companies(self) -> None:
+        """Companies; in another region, with another window, their vehicles' needs open anew."""
+        _, changed = self._upsert("companies", Company, self.known.companies, _REGION)
+        sheet = {row.values["code"]: row.values for row in self._rows("companies")}
+        moved = [
+            old["id"]
+            for code, old in changed.items()
+            if self.ids["regions"][sheet[code]["region_code"]] != old["region_id"]
+        ]
+        if moved:
+            held = select(Vehicle.id).where(Vehicle.company_id.in_(moved))
+            self.touched.update(self.session.scalars(held))
 
     def _insurers(self) -> None:
         """Insurers; where one turns from an insurer to a pool, all it insured is judged anew."""

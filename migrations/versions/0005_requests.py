@@ -54,7 +54,18 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('vehicle_id', 'kind', 'since', name=op.f('pk_cover_needs'))
     )
     with op.batch_alter_table('cover_needs', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_cover_needs_expiry_day_since'), ['expiry_day', 'since'], unique=False)
+        batch_op.create_index(batch_op.f('ix_cover_needs_expiry_day'), ['expiry_day'], unique=False)
+        batch_op.create_index(batch_op.f('ix_cover_needs_since'), ['since'], unique=False)
+        batch_op.create_index(batch_op.f('ix_cover_needs_until'), ['until'], unique=False)
+
+    op.create_table('needs_changed',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('vehicle_id', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['vehicle_id'], ['vehicles.id'], name=op.f('fk_needs_changed_vehicle_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_needs_changed'))
+    )
+    with op.batch_alter_table('needs_changed', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_needs_changed_vehicle_id'), ['vehicle_id'], unique=False)
 
     op.create_table('cover_requests',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -88,7 +99,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_cover_requests_approval_id'), ['approval_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_cover_requests_placement_id'), ['placement_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_cover_requests_state_expiry_day'), ['state', 'expiry_day'], unique=False)
-        batch_op.create_index(batch_op.f('ix_cover_requests_vehicle_id'), ['vehicle_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_cover_requests_vehicle_id_state'), ['vehicle_id', 'state'], unique=False)
         batch_op.create_index('uq_cover_requests_one_open', ['vehicle_id', 'kind'], unique=True, sqlite_where=sa.text("state IN ('due', 'prepared', 'approved', 'returned', 'submitted', 'accepted', 'placed')"), postgresql_where=sa.text("state IN ('due', 'prepared', 'approved', 'returned', 'submitted', 'accepted', 'placed')"))
 
     op.create_table('asked_covers',
@@ -169,14 +180,20 @@ def downgrade() -> None:
     op.drop_table('asked_covers')
     with op.batch_alter_table('cover_requests', schema=None) as batch_op:
         batch_op.drop_index('uq_cover_requests_one_open', sqlite_where=sa.text("state IN ('due', 'prepared', 'approved', 'returned', 'submitted', 'accepted', 'placed')"), postgresql_where=sa.text("state IN ('due', 'prepared', 'approved', 'returned', 'submitted', 'accepted', 'placed')"))
-        batch_op.drop_index(batch_op.f('ix_cover_requests_vehicle_id'))
+        batch_op.drop_index(batch_op.f('ix_cover_requests_vehicle_id_state'))
         batch_op.drop_index(batch_op.f('ix_cover_requests_state_expiry_day'))
         batch_op.drop_index(batch_op.f('ix_cover_requests_placement_id'))
         batch_op.drop_index(batch_op.f('ix_cover_requests_approval_id'))
 
     op.drop_table('cover_requests')
+    with op.batch_alter_table('needs_changed', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_needs_changed_vehicle_id'))
+
+    op.drop_table('needs_changed')
     with op.batch_alter_table('cover_needs', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_cover_needs_expiry_day_since'))
+        batch_op.drop_index(batch_op.f('ix_cover_needs_until'))
+        batch_op.drop_index(batch_op.f('ix_cover_needs_since'))
+        batch_op.drop_index(batch_op.f('ix_cover_needs_expiry_day'))
 
     op.drop_table('cover_needs')
     with op.batch_alter_table('placements', schema=None) as batch_op:
