@@ -6,13 +6,23 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date, timedelta
 from typing import Any
 
-from flask import Blueprint, Response, current_app, flash, redirect, render_template, request
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    flash,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from sqlalchemy import Row
 from werkzeug.wrappers import Response as Answer
 
 from fleet.renewals import desk, service
+from fleet.renewals.daily import run_day
 from fleet.renewals.desk import Queue
 from fleet.renewals.desk_forms import (
     ACCEPT,
@@ -56,6 +66,20 @@ _LAST_ID = 2**31
 def index() -> str:
     """The requests that wait for the desk, by the day they fall due."""
     return _page(StepForm(formdata=None))
+
+
+@pages.post("/look-again")
+@needs(May.PLACE)
+def look_again() -> Answer:
+    """Run the day once more: after an import, say, nobody waits for the night."""
+    report = run_day(clock.today(), **who())
+    opened = len(report["opened"]) + len(report["new_opened"])
+    ended = len(report["closed"]) + len(report["new_closed"])
+    flash(
+        _("Brought up to date: %(opened)s opened, %(ended)s ended.", opened=opened, ended=ended),
+        "success",
+    )
+    return redirect(url_for("workbench.index"))
 
 
 @pages.post("")

@@ -30,7 +30,7 @@ from tests.renewals.desk_records import (
     reported,
     states,
 )
-from tests.renewals.records import DAY, X, caller, run, sign_in
+from tests.renewals.records import DAY, X, caller, policy, run, sign_in
 from tests.reports.records import statements
 
 pytestmark = pytest.mark.usefixtures("session")
@@ -327,3 +327,16 @@ def test_the_home_page_leads_to_the_workbench(client):
     assert tiles["2 Placed, to be insured"] == "/workbench?state=placed"
     late = next(href for told, href in tiles.items() if "Not yet reported, due later" in told)
     assert len(soup(client.get(late)).select("tbody tr")) == 2
+
+
+def test_what_an_import_brought_is_looked_at_at_once(client):
+    """An import ends no request by itself: the day's run does, now or at night."""
+    ids = reported(1)
+    of = request_of(ids[0]).vehicle
+    policy(of, "compulsory", first=X + DAY, last=X + 365 * DAY)
+    db.session.commit()
+    before = states(ids)
+    told = words(as_desk(client).post("/workbench/look-again", follow_redirects=True))
+    assert "Brought up to date: 0 opened, 1 ended." in told
+    assert sorted(before) != sorted(states(ids))
+    assert "insured" in states(ids)

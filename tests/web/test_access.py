@@ -182,6 +182,7 @@ GET workbench.ahead DG
 GET workbench.export DG
 GET workbench.export_workload DG
 GET workbench.index DG
+POST workbench.look_again DG
 POST workbench.step DG
 POST workbook.confirm DG
 POST workbook.drop DG
