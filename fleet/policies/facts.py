@@ -137,19 +137,7 @@ def _vehicle(row: Row[Any], lay_ups: Sequence[Row[Any]]) -> cover.Vehicle:
 
 
 def _policy(row: Row[Any], lines: Sequence[Row[Any]]) -> cover.Policy:
-    return cover.Policy(
-        number=row.policy_number,
-        kind=row.kind,
-        is_insurance=bool(row.is_insurance),
-        begins=row.begins,
-        ends=row.ends,
-        cancelled_at=row.cancelled_at,
-        signed_on=row.signed_on,
-        vehicle_tax=row.vehicle_tax,
-        tax_exempt=row.tax_exempt,
-        terms=row.terms,
-        absolute_deductible_rate=row.absolute_deductible_rate,
-        absolute_deductible_amount=row.absolute_deductible_amount,
-        repair_restricted=row.repair_restricted,
-        lines=tuple(cover.Line(*one[1:]) for one in lines),
-    )
+    # By place, as _POLICIES names them: a row's names are looked up slowly, for every policy.
+    _id, _vehicle_id, number, kind, is_insurance, *others = row
+    covers = tuple(cover.Line(*one[1:]) for one in lines)
+    return cover.Policy(number, kind, bool(is_insurance), *others, covers)
