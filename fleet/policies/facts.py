@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, select
+from sqlalchemy import ColumnElement, Row, Select, bindparam, select
 
 from fleet.insurers.tables import INSURER, Insurer
 from fleet.policies.tables import CoverLine, Policy
 from fleet.rulebook import cover
-from fleet.storage import db
+from fleet.storage import Bundle, Rows, db, told
 from fleet.vehicles.tables import LayUp, Vehicle
 from fleet.words import Days
 
@@ -47,7 +47,27 @@ def facts(vehicle_ids: Iterable[int] | None = None) -> Iterator[VehicleFacts]:
 
 def facts_of(vehicle_id: int) -> VehicleFacts:
     """The facts of one vehicle."""
-    return next(iter(_batch([vehicle_id])))
+    return facts_in(_ONE.read(vehicle=vehicle_id))
+
+
+def queries_of(vehicle_id: ColumnElement[int]) -> dict[str, Select[Any]]:
+    """The queries of one vehicle's facts, to be bundled with others that are asked with them."""
+    return {
+        "vehicle": _VEHICLES.where(_vehicles.id == vehicle_id),
+        "lay_ups": _LAY_UPS.where(_lay_ups.vehicle_id == vehicle_id),
+        "policies": _POLICIES.where(_policies.vehicle_id == vehicle_id),
+        "lines": _LINES.where(_policies.vehicle_id == vehicle_id),
+    }
+
+
+def facts_in(rows: Rows) -> VehicleFacts:
+    """The facts of the one vehicle whose queries were answered so."""
+    (vehicle,), lines = rows["vehicle"], _grouped(rows["lines"], "policy_id")
+    return VehicleFacts(
+        vehicle.id,
+        _vehicle(vehicle, rows["lay_ups"]),
+        tuple(_policy(row, lines[row.id]) for row in rows["policies"]),
+    )
 
 
 def _ordered(wanted: set[int] | None) -> Iterator[int]:
@@ -61,10 +81,10 @@ def _ordered(wanted: set[int] | None) -> Iterator[int]:
 
 
 def _batch(ids: Sequence[int]) -> Iterator[VehicleFacts]:
-    vehicles = {row.id: row for row in _rows(_VEHICLES, ids)}
-    lay_ups = _grouped(_rows(_LAY_UPS, ids), "vehicle_id")
-    lines = _grouped(_rows(_LINES, ids), "policy_id")
-    policies = _grouped(_rows(_POLICIES, ids), "vehicle_id")
+    vehicles = {row.id: row for row in _rows(_VEHICLES_OF, ids)}
+    lay_ups = _grouped(_rows(_LAY_UPS_OF, ids), "vehicle_id")
+    lines = _grouped(_rows(_LINES_OF, ids), "policy_id")
+    policies = _grouped(_rows(_POLICIES_OF, ids), "vehicle_id")
     for vehicle_id in ids:
         yield VehicleFacts(
             vehicle_id,
@@ -81,10 +101,8 @@ _VEHICLES = select(
     _vehicles.energy,
     _vehicles.in_service_since,
     _vehicles.in_service_until,
-).where(_vehicles.id.in_(_IDS))
-_LAY_UPS = select(_lay_ups.vehicle_id, _lay_ups.since, _lay_ups.until).where(
-    _lay_ups.vehicle_id.in_(_IDS)
 )
+_LAY_UPS = select(_lay_ups.vehicle_id, _lay_ups.since, _lay_ups.until)
 _POLICIES = select(
     _policies.id,
     _policies.vehicle_id,
@@ -102,7 +120,6 @@ _POLICIES = select(
     _policies.absolute_deductible_amount,
     _policies.repair_restricted,
 ).join_from(Policy.__table__, Insurer.__table__, _insurers.id == _policies.insurer_id)
-_POLICIES = _POLICIES.where(_policies.vehicle_id.in_(_IDS))
 _LINES = select(
     _lines.policy_id,
     _lines.cover,
@@ -112,7 +129,11 @@ _LINES = select(
     _lines.since,
     _lines.until,
 ).join_from(CoverLine.__table__, Policy.__table__, _policies.id == _lines.policy_id)
-_LINES = _LINES.where(_policies.vehicle_id.in_(_IDS))
+_VEHICLES_OF = _VEHICLES.where(_vehicles.id.in_(_IDS))
+_LAY_UPS_OF = _LAY_UPS.where(_lay_ups.vehicle_id.in_(_IDS))
+_POLICIES_OF = _POLICIES.where(_policies.vehicle_id.in_(_IDS))
+_LINES_OF = _LINES.where(_policies.vehicle_id.in_(_IDS))
+_ONE = Bundle(**queries_of(told("vehicle", _vehicles.id)))
 
 
 def _rows(statement: Select[Any], ids: Sequence[int]) -> Sequence[Row[Any]]:

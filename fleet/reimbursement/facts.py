@@ -1,4 +1,6 @@
-"""What is on record about claims, loaded for one or for thousands by the same few queries.
+"""What is on record about claims: of one by one statement, of thousands by a few.
+
+Both read the same columns by the same joins, and make the facts of them in the same way.
 
 The claiming companies are those the caller may see. Invoices, earlier claims, policies and
 vehicles are looked up across the whole group: the rule asks about "any company of the group",
@@ -13,11 +15,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, exists, or_, select
+from sqlalchemy import ColumnElement, Select, bindparam, exists, or_, select
 
 from fleet.insurers.tables import INSURER, Designation, Insurer
 from fleet.people.tables import Company, Region
-from fleet.policies.facts import VehicleFacts, facts_of
+from fleet.policies.facts import VehicleFacts, facts_in, queries_of
 from fleet.policies.facts import facts as vehicle_facts
 from fleet.policies.tables import Policy
 from fleet.reimbursement.rules import Asked
@@ -26,7 +28,8 @@ from fleet.renewals.rules import WITHDRAWN
 from fleet.renewals.tables import APPROVAL_GIVEN, Approval, CoverRequest
 from fleet.rulebook.reimbursement import Facts, PolicyFacts
 from fleet.rulebook.renewal import NEW
-from fleet.storage import db, everyone
+from fleet.storage import Bundle, Rows, Scope, db, everyone, told
+from fleet.storage.scope import current as current_scope
 from fleet.vehicles.tables import Holding, Vehicle
 from fleet.words import Days
 
@@ -45,49 +48,83 @@ class Claimant:
     credit_code: str | None
 
 
-def claimants(code: str | None = None) -> dict[str, Claimant]:
-    """The companies of the caller's scope by code, or only the one of a code."""
+def claimants() -> dict[str, Claimant]:
+    """The companies of the caller's scope by code."""
     query = select(
         Company.id, Company.code, Company.region_id, Region.code, Company.credit_code
     ).join(Region, Region.id == Company.region_id)
-    if code is not None:
-        query = query.where(Company.code == code)
     return {row[1]: Claimant(*row) for row in db.session.execute(query)}
 
 
-def gather(
-    asked: Sequence[Asked], companies: Mapping[str, Claimant], apart_from: int = 0
-) -> list[Facts]:
-    """The facts of each claim, in order; a few queries for all of them together.
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """What is on record for some claims: by policy number, vehicle, region and insurer."""
 
-    A recorded claim that is decided again is no earlier claim to itself: `apart_from` is its id.
-    """
+    policies: Mapping[str, _PolicyRow]
+    vehicles: Mapping[int, VehicleFacts]
+    holdings: Mapping[int, tuple[tuple[str, Days], ...]]
+    designations: Mapping[tuple[int, int], list[Days]]
+    standing: _Standing
+
+
+def gather(asked: Sequence[Asked], companies: Mapping[str, Claimant]) -> list[Facts]:
+    """The facts of each claim, in order; a few queries for all of them together."""
     with everyone():
         policies = _policies({one.policy_number for one in asked})
         vehicles = _vehicles({row.vehicle_id for row in policies.values()})
         holdings = _holdings(set(vehicles))
         designations = _designations({row.insurer_id for row in policies.values()})
-        standing = _standing(asked, apart_from)
-    made = []
-    for one in asked:
-        company = companies[one.company]
-        row = policies.get(one.policy_number)
-        policy = None
-        if row is not None:
-            vehicle = vehicles[row.vehicle_id]
-            held = holdings.get(row.vehicle_id) or _held_from_entry(row, vehicle)
-            days = designations.get((company.region_id, row.insurer_id), ())
-            policy = _policy_facts(row, vehicle, held, days)
-        made.append(
-            Facts(
-                claim=one.of(company.region, company.credit_code),
-                policy=policy,
-                invoice_claimed=one.invoice_key in standing.invoices,
-                invoice_reversed=one.invoice_key in standing.reversed,
-                earlier_amounts=tuple(standing.amounts.get(one.policy_number, ())),
-            )
-        )
-    return made
+        record = _Record(policies, vehicles, holdings, designations, _standing(asked))
+    return [_facts(one, companies[one.company], record) for one in asked]
+
+
+def gather_one(asked: Asked, apart_from: int = 0) -> tuple[Claimant, Facts] | None:
+    """The facts of one claim, by one statement; None where the company is not the caller's.
+
+    A recorded claim that is decided again is no earlier claim to itself: `apart_from` is its id.
+    """
+    rows = _ONE.read(
+        company=asked.company,
+        number=asked.policy_number,
+        invoice=asked.invoice_key,
+        apart_from=apart_from,
+    )
+    mine = _in_scope(rows["company"], current_scope())
+    if mine is None:
+        return None
+    return mine, _facts(asked, mine, _record(rows))
+
+
+def _in_scope(rows: Iterable[Any], scope: Scope) -> Claimant | None:
+    """The one company found, where it is the caller's: the bundle reads past the scope."""
+    return next((Claimant(*row) for row in rows if scope.holds(row.id)), None)
+
+
+def _record(rows: Rows) -> _Record:
+    vehicles = [facts_in(rows)] if rows["vehicle"] else []
+    return _Record(
+        {row[1]: _PolicyRow._make(row) for row in rows["policy"]},
+        {one.vehicle_id: one for one in vehicles},
+        _holdings_in(rows["holdings"]),
+        _designations_in(rows["designations"]),
+        _standing_in(rows["standing"], rows["reversed"]),
+    )
+
+
+def _facts(asked: Asked, company: Claimant, record: _Record) -> Facts:
+    policy, row = None, record.policies.get(asked.policy_number)
+    if row is not None:
+        vehicle = record.vehicles[row.vehicle_id]
+        held = record.holdings.get(row.vehicle_id) or _held_from_entry(row, vehicle)
+        days = record.designations.get((company.region_id, row.insurer_id), ())
+        policy = _policy_facts(row, vehicle, held, days)
+    return Facts(
+        claim=asked.of(company.region, company.credit_code),
+        policy=policy,
+        invoice_claimed=asked.invoice_key in record.standing.invoices,
+        invoice_reversed=asked.invoice_key in record.standing.reversed,
+        earlier_amounts=tuple(record.standing.amounts.get(asked.policy_number, ())),
+    )
 
 
 # Policies
@@ -146,17 +183,15 @@ _POLICIES = (
     .join_from(_POLICY, _INSURER, _INSURER.c.id == _POLICY.c.insurer_id)
     .join(_VEHICLE, _VEHICLE.c.id == _POLICY.c.vehicle_id)
     .join(_COMPANY, _COMPANY.c.id == _VEHICLE.c.company_id)
-    .where(_POLICY.c.policy_number.in_(bindparam("numbers", expanding=True)))
 )
+_POLICIES_OF = _POLICIES.where(_POLICY.c.policy_number.in_(bindparam("numbers", expanding=True)))
 
 
 def _policies(numbers: set[str]) -> dict[str, _PolicyRow]:
-    return {row[1]: _PolicyRow._make(row) for row in _rows(_POLICIES, numbers=sorted(numbers))}
+    return {row[1]: _PolicyRow._make(row) for row in _rows(_POLICIES_OF, numbers=sorted(numbers))}
 
 
 def _vehicles(ids: set[int]) -> dict[int, VehicleFacts]:
-    if len(ids) <= 1:  # one claim's answer is waited for: it asks no list of vehicles first
-        return {id_: facts_of(id_) for id_ in ids}
     return {one.vehicle_id: one for one in vehicle_facts(ids)}
 
 
@@ -186,9 +221,9 @@ def _policy_facts(
 _HOLDINGS = (
     select(_HOLDING.c.vehicle_id, _COMPANY.c.code, _HOLDING.c.since, _HOLDING.c.until)
     .join_from(_HOLDING, _COMPANY, _COMPANY.c.id == _HOLDING.c.company_id)
-    .where(_HOLDING.c.vehicle_id.in_(bindparam("ids", expanding=True)))
     .order_by(_HOLDING.c.since)
 )
+_HOLDINGS_OF = _HOLDINGS.where(_HOLDING.c.vehicle_id.in_(bindparam("ids", expanding=True)))
 _DESIGNATIONS = (
     select(
         _DESIGNATION.c.region_id,
@@ -197,19 +232,23 @@ _DESIGNATIONS = (
         _DESIGNATION.c.until,
     )
     .join_from(_DESIGNATION, _INSURER, _INSURER.c.id == _DESIGNATION.c.insurer_id)
-    .where(
-        _DESIGNATION.c.insurer_id.in_(bindparam("ids", expanding=True)),
-        _INSURER.c.kind == INSURER,  # a pool's paper is no insurance, whoever listed the pool
-    )
+    .where(_INSURER.c.kind == INSURER)  # a pool's paper is no insurance, whoever listed the pool
     .order_by(_DESIGNATION.c.since)
+)
+_DESIGNATIONS_OF = _DESIGNATIONS.where(
+    _DESIGNATION.c.insurer_id.in_(bindparam("ids", expanding=True))
 )
 
 
 def _holdings(vehicle_ids: set[int]) -> dict[int, tuple[tuple[str, Days], ...]]:
     if not vehicle_ids:
         return {}
+    return _holdings_in(_rows(_HOLDINGS_OF, ids=sorted(vehicle_ids)))
+
+
+def _holdings_in(rows: Iterable[Any]) -> dict[int, tuple[tuple[str, Days], ...]]:
     found: dict[int, list[tuple[str, Days]]] = defaultdict(list)
-    for vehicle_id, company, since, until in _rows(_HOLDINGS, ids=sorted(vehicle_ids)):
+    for vehicle_id, company, since, until in rows:
         found[vehicle_id].append((company, Days(since, until)))
     return {vehicle_id: tuple(held) for vehicle_id, held in found.items()}
 
@@ -222,14 +261,18 @@ def _held_from_entry(row: _PolicyRow, vehicle: VehicleFacts) -> tuple[tuple[str,
 def _designations(insurer_ids: set[int]) -> dict[tuple[int, int], list[Days]]:
     if not insurer_ids:
         return {}
+    return _designations_in(_rows(_DESIGNATIONS_OF, ids=sorted(insurer_ids)))
+
+
+def _designations_in(rows: Iterable[Any]) -> dict[tuple[int, int], list[Days]]:
     found: dict[tuple[int, int], list[Days]] = defaultdict(list)
-    for region_id, insurer_id, since, until in _rows(_DESIGNATIONS, ids=sorted(insurer_ids)):
+    for region_id, insurer_id, since, until in rows:
         found[region_id, insurer_id].append(Days(since, until))
     return found
 
 
 def _rows(query: Any, **values: object) -> Iterable[Any]:
-    # The connection: these are no entities, and one claim's answer is waited for.
+    # The connection: these are no entities.
     return db.session.connection().execute(query, values)
 
 
@@ -247,29 +290,69 @@ class _Standing:
 
 _STANDING = (
     select(_CLAIM.c.invoice_key, _CLAIM.c.policy_number, _CLAIM.c.amount)
-    .where(
-        _CLAIM.c.state.in_(STANDS),
-        _CLAIM.c.id != bindparam("apart_from"),
-        or_(
-            _CLAIM.c.invoice_key.in_(bindparam("invoices", expanding=True)),
-            _CLAIM.c.policy_number.in_(bindparam("policies", expanding=True)),
-        ),
-    )
+    .where(_CLAIM.c.state.in_(STANDS))
     .order_by(_CLAIM.c.id)
 )
-_TAKEN_BACK = select(_REVERSED.c.invoice_key).where(
+_STANDING_OF = _STANDING.where(
+    or_(
+        _CLAIM.c.invoice_key.in_(bindparam("invoices", expanding=True)),
+        _CLAIM.c.policy_number.in_(bindparam("policies", expanding=True)),
+    )
+)
+_TAKEN_BACK = select(_REVERSED.c.invoice_key)
+_TAKEN_BACK_OF = _TAKEN_BACK.where(
     _REVERSED.c.invoice_key.in_(bindparam("invoices", expanding=True))
 )
 
 
-def _standing(asked: Sequence[Asked], apart_from: int) -> _Standing:
+def _standing(asked: Sequence[Asked]) -> _Standing:
     invoices = sorted({one.invoice_key for one in asked})
     policies = sorted({one.policy_number for one in asked})
+    return _standing_in(
+        _rows(_STANDING_OF, invoices=invoices, policies=policies),
+        _rows(_TAKEN_BACK_OF, invoices=invoices),
+    )
+
+
+def _standing_in(claims: Iterable[Any], taken_back: Iterable[Any]) -> _Standing:
     claimed: set[str] = set()
     amounts: dict[str, list[Decimal]] = defaultdict(list)
-    rows = _rows(_STANDING, invoices=invoices, policies=policies, apart_from=apart_from)
-    for invoice, policy, amount in rows:
+    for invoice, policy, amount in claims:
         claimed.add(invoice)
         amounts[policy].append(amount)
-    taken_back = {row[0] for row in _rows(_TAKEN_BACK, invoices=invoices)}
-    return _Standing(claimed, taken_back, amounts)
+    return _Standing(claimed, {row[0] for row in taken_back}, amounts)
+
+
+# One claim
+
+
+def _of_one() -> dict[str, Select[Any]]:
+    """The queries of one claim: those of many, each narrowed to it."""
+    number, invoice = told("number", _CLAIM.c.policy_number), told("invoice", _CLAIM.c.invoice_key)
+    company, apart_from = told("company", _COMPANY.c.code), told("apart_from", _CLAIM.c.id)
+
+    def of_policy(column: ColumnElement[int]) -> ColumnElement[int]:
+        return select(column).where(_POLICY.c.policy_number == number).scalar_subquery()
+
+    vehicle, insurer = of_policy(_POLICY.c.vehicle_id), of_policy(_POLICY.c.insurer_id)
+    stands = or_(_CLAIM.c.invoice_key == invoice, _CLAIM.c.policy_number == number)
+    return {
+        "company": _COMPANIES.where(_COMPANY.c.code == company),
+        "policy": _POLICIES.where(_POLICY.c.policy_number == number),
+        **queries_of(vehicle),
+        "holdings": _HOLDINGS.where(_HOLDING.c.vehicle_id == vehicle),
+        "designations": _DESIGNATIONS.where(_DESIGNATION.c.insurer_id == insurer),
+        "standing": _STANDING.where(_CLAIM.c.id != apart_from, stands),
+        "reversed": _TAKEN_BACK.where(_REVERSED.c.invoice_key == invoice),
+    }
+
+
+_REGION = Region.__table__
+_COMPANIES = select(
+    _COMPANY.c.id,
+    _COMPANY.c.code,
+    _COMPANY.c.region_id,
+    _REGION.c.code.label("region"),
+    _COMPANY.c.credit_code,
+).join_from(_COMPANY, _REGION, _REGION.c.id == _COMPANY.c.region_id)
+_ONE = Bundle(**_of_one())

@@ -19,7 +19,7 @@ from fleet.insurers.tables import Insurer
 from fleet.people.tables import Company
 from fleet.policies.tables import Policy
 from fleet.reimbursement import rules
-from fleet.reimbursement.facts import claimants, gather
+from fleet.reimbursement.facts import claimants, gather_one
 from fleet.reimbursement.refusals import (
     AlreadyPaid,
     AnothersInvoice,
@@ -105,14 +105,13 @@ def check(asked: Asked, at: datetime, apart_from: int = 0) -> Checked:
 
     `apart_from` is the id of a recorded claim that is decided again.
     """
-    companies = claimants(asked.company)
-    if asked.company not in companies:
+    found = gather_one(asked, apart_from)
+    if found is None:
         raise CompanyUnknown(asked.company)
-    facts = gather([asked], companies, apart_from)[0]
+    company, facts = found
     book: Rulebook = current_app.extensions["rulebook"]
     since = _rulebook_since(facts, book)
-    company_id = companies[asked.company].id
-    return Checked(company_id, asked, facts, heart.decide(facts, book), since, at)
+    return Checked(company.id, asked, facts, heart.decide(facts, book), since, at)
 
 
 def _rulebook_since(facts: heart.Facts, book: Rulebook) -> date:

@@ -1,5 +1,6 @@
 """Database, column types, whose rows, and the audit chain."""
 
+from fleet.storage.bundle import Bundle, Rows, told
 from fleet.storage.database import Base, db, init_storage
 from fleet.storage.deeds import Actor, Deed, act, follows
 from fleet.storage.scope import EVERYTHING, Scope, Scoped, everyone, limit_to
@@ -11,9 +12,11 @@ __all__ = [
     "OPEN_END",
     "Actor",
     "Base",
+    "Bundle",
     "Deed",
     "OpenInstant",
     "Percent",
+    "Rows",
     "Scope",
     "Scoped",
     "UtcInstant",
@@ -24,4 +27,5 @@ __all__ = [
     "follows",
     "init_storage",
     "limit_to",
+    "told",
 ]

@@ -26,6 +26,10 @@ class Scope:
     companies: frozenset[int] = frozenset()
     everything: bool = False
 
+    def holds(self, company_id: int) -> bool:
+        """Whether a company's rows may be seen."""
+        return self.everything or company_id in self.companies
+
 
 EVERYTHING = Scope(everything=True)
 NOTHING = Scope()

@@ -98,7 +98,7 @@ def init_errors(app: Flask) -> None:
 
 def _refuse_nul() -> None:
     """Refuse a NUL in what is asked: no text holds one, and PostgreSQL fails on it."""
-    form = () if reads_raw() else request.form.values()
+    form = () if request.is_json or reads_raw() else request.form.values()
     asked = (request.path, *request.args.values(), *form)
     if any("\0" in text for text in asked):
         abort(HTTPStatus.BAD_REQUEST)

@@ -1,0 +1,179 @@
+"""Several small queries answered by one statement, past the ORM: for an answer that is waited for.
+
+Each query comes back as one JSON text; the columns' own types read what stands in it, so that
+the rows are those that the query gives when it is run by itself. SQLAlchemy's way of running a
+statement costs more than SQLite takes to answer it, and PostgreSQL is asked once, not nine times.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Boolean, Date, Integer, Select, String, bindparam, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import GenericFunction
+
+from fleet.storage.database import db
+from fleet.storage.types import Percent, UtcInstant, Yuan
+
+if TYPE_CHECKING:
+    from sqlalchemy import BindParameter, ColumnElement, Dialect
+    from sqlalchemy.types import TypeEngine
+
+Rows = dict[str, list[Any]]
+
+
+class _Row(GenericFunction[str]):
+    """A row as a JSON array."""
+
+    type = String()
+    inherit_cache = True
+    name = "fleet_json_row"
+
+
+class _All(GenericFunction[str]):
+    """Every row of a query as one JSON array."""
+
+    type = String()
+    inherit_cache = True
+    name = "fleet_json_all"
+
+
+_NAMES = {
+    "sqlite": {_Row: "json_array", _All: "json_group_array"},
+    "postgresql": {_Row: "json_build_array", _All: "json_agg"},
+}
+
+
+@compiles(_Row)
+@compiles(_All)
+def _name(element: _Row | _All, compiler: Any, **options: Any) -> str:
+    made = compiler.process(element.clause_expr, **options)
+    return f"{_NAMES[compiler.dialect.name][type(element)]}{made}"
+
+
+def told(name: str, like: ColumnElement[Any]) -> BindParameter[Any]:
+    """A value that a bundle is given when it is read, of a column's type."""
+    return bindparam(name, type_=like.type, required=False)
+
+
+class Bundle:
+    """Named queries that are run together; the values they are given are texts and numbers.
+
+    Their bound parameters may share names, as those of one statement do.
+    """
+
+    def __init__(self, **queries: Select[Any]) -> None:
+        parts = []
+        self._readers: list[tuple[str, _Reader]] = []
+        for name, query in queries.items():
+            within = query.subquery(name)
+            parts.append(select(_All(_Row(*within.c))).scalar_subquery().label(name))
+            self._readers.append((name, _Reader(name, within.c)))
+        self._statement = select(*parts)
+        self._texts: dict[str, _Text] = {}
+
+    def read(self, **values: str | int) -> Rows:
+        """Run the queries; answers the rows of each by its name."""
+        with _cursor() as (cursor, dialect):
+            text = self._texts.get(dialect.name)
+            if text is None:
+                text = self._texts.setdefault(dialect.name, _Text(self._statement, dialect))
+            cursor.execute(text.sql, text.values(values))
+            found = cursor.fetchone()
+        return {
+            name: reader.read(said)
+            for said, (name, reader) in zip(found, self._readers, strict=True)
+        }
+
+
+class _Text:
+    """A statement as an engine's driver takes it; compiled once."""
+
+    def __init__(self, statement: Select[Any], dialect: Dialect) -> None:
+        made: Any = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+        self.sql = str(made)
+        self._own: Mapping[str, Any] = made.params
+        self._order: list[str] | None = made.positiontup
+
+    def values(self, given: Mapping[str, str | int]) -> Any:
+        """The values as the driver takes them: by position or by name."""
+        every = {**self._own, **given}
+        return every if self._order is None else [every[name] for name in self._order]
+
+
+@contextmanager
+def _cursor() -> Iterator[tuple[Any, Dialect]]:
+    """A cursor on the session's transaction, or where none is under way, outside of any.
+
+    One statement sees one state of the database; it needs no transaction around it.
+    """
+    session = db.session()
+    if session.in_transaction():
+        session.flush()  # as a query of the session's would first send what is not sent yet
+        connection = session.connection()
+        yield connection.connection.cursor(), connection.dialect
+        return
+    engine = db.engine
+    lent = engine.raw_connection()
+    try:
+        if engine.dialect.name == "postgresql":
+            lent.driver_connection.autocommit = True  # type: ignore[union-attr]
+        yield lent.cursor(), engine.dialect
+    finally:
+        if engine.dialect.name == "postgresql" and lent.is_valid:
+            lent.driver_connection.autocommit = False  # type: ignore[union-attr]
+        lent.close()
+
+
+# What stands in the JSON
+
+
+_Reading = Callable[[Any], Any]
+
+
+class _Reader:
+    """Makes rows again of the JSON that stands for them."""
+
+    def __init__(self, name: str, columns: Iterable[ColumnElement[Any]]) -> None:
+        kept = list(columns)
+        # Only the queries know their columns: no class can be written down for each.
+        shape = namedtuple(name, [one.key for one in kept])  # type: ignore[misc] # noqa: PYI024
+        self._make = shape._make
+        readings = [_reading(one.type) for one in kept]
+        self._readings = [(n, reading) for n, reading in enumerate(readings) if reading]
+
+    def read(self, said: Any) -> list[Any]:
+        """The rows; SQLite gives text, PostgreSQL's driver what stood in it, None for no rows."""
+        rows = json.loads(said) if isinstance(said, str) else said or ()
+        for row in rows:
+            for place, reading in self._readings:
+                if row[place] is not None:
+                    row[place] = reading(row[place])
+        return [self._make(row) for row in rows]
+
+
+def _reading(kind: TypeEngine[Any]) -> _Reading | None:
+    """How a column's value is read again from JSON; None where it stands there as it is."""
+    if isinstance(kind, UtcInstant):
+        return _instant
+    if isinstance(kind, Yuan | Percent):
+        result = kind.process_result_value
+        return lambda value: result(value, None)  # type: ignore[arg-type]
+    if isinstance(kind, Date):
+        return date.fromisoformat
+    if isinstance(kind, Boolean):
+        return bool
+    if isinstance(kind, String | Integer):
+        return None
+    raise TypeError(f"no reading for {kind!r}")
+
+
+def _instant(said: str) -> datetime:
+    found = datetime.fromisoformat(said)
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
