@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, request
+from flask import Flask, Request, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_babel import lazy_gettext as _l
 from flask_security import (
     ForgotPasswordForm,
@@ -36,6 +37,9 @@ from fleet.web.access import Caller, Granted, init_access
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+
+API = "/api/"
 
 
 class SignInForm(LoginForm):
@@ -65,6 +69,16 @@ class CodeForm(TwoFactorVerifyCodeForm):
         return bool(super().validate(**options))
 
 
+class PageSessions(SecureCookieSessionInterface):
+    """Flask's sessions, for pages; a call of the API has an empty one and reads no cookie."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """The session of a page's cookie."""
+        if request.path.startswith(API):
+            return self.session_class()
+        return super().open_session(app, request)
+
+
 def init_signin(app: Flask) -> None:
     """Set up sign-in and guard every view by who the caller is."""
     app.config.from_mapping(_config(app.extensions["fleet_settings"]), **_messages())
@@ -80,6 +94,9 @@ def init_signin(app: Flask) -> None:
     security.want_json(lambda _request: False)  # sign-in is a page; programs have tokens
     # Its own tokens are never given out; looking for one it would read every call's JSON first.
     app.login_manager.request_loader(lambda _request: None)  # type: ignore[attr-defined]
+    # What a caller may is ours to say (fleet.web.access): no user is loaded before every request.
+    security.principal.identity_loaders.clear()
+    app.session_interface = PageSessions()
     for signal, verb in _NOTED.items():
         signal.connect(_note(verb), app, weak=False)
     init_access(app, identify)
@@ -201,7 +218,7 @@ _SAID = {
 
 def identify() -> Caller | None:
     """The caller of this request: by token on the API, by session elsewhere."""
-    if request.path.startswith("/api/"):
+    if request.path.startswith(API):
         return _by_token(request.headers.get("Authorization", ""))
     if not current_user.is_authenticated:
         return None

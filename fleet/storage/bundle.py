@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import json
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+from flask import current_app
 from sqlalchemy import Boolean, Date, Integer, Select, String, bindparam, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
-from fleet.storage.database import db
+from fleet.storage.database import READER, db
 from fleet.storage.types import Percent, UtcInstant, Yuan
 
 if TYPE_CHECKING:
-    from sqlalchemy import BindParameter, ColumnElement, Dialect
+    from sqlalchemy import BindParameter, ColumnElement, Dialect, Engine
     from sqlalchemy.types import TypeEngine
 
 Rows = dict[str, list[Any]]
@@ -80,16 +80,45 @@ class Bundle:
 
     def read(self, **values: str | int) -> Rows:
         """Run the queries; answers the rows of each by its name."""
-        with _cursor() as (cursor, dialect):
-            text = self._texts.get(dialect.name)
-            if text is None:
-                text = self._texts.setdefault(dialect.name, _Text(self._statement, dialect))
-            cursor.execute(text.sql, text.values(values))
-            found = cursor.fetchone()
+        session = db.session()
+        if session.in_transaction():
+            session.flush()  # as a query of the session's would first send what is not sent yet
+            connection = session.connection()
+            found = self._run(connection.connection.cursor(), connection.dialect, values)
+        else:
+            found = self._run_alone(values)
         return {
             name: reader.read(said)
             for said, (name, reader) in zip(found, self._readers, strict=True)
         }
+
+    def _run_alone(self, values: Mapping[str, str | int]) -> Any:
+        """Run outside of any transaction: one statement sees one state of the database.
+
+        Where the connection proves dead the statement is run once more, on a new one; asking
+        each time first whether it lives would take as long as the statement itself.
+        """
+        reader: Engine = current_app.extensions[READER]
+        dead: type[Exception] = reader.dialect.loaded_dbapi.OperationalError
+        try:
+            return self._run_lent(reader, values)
+        except dead:
+            reader.dispose()
+            return self._run_lent(reader, values)
+
+    def _run_lent(self, reader: Engine, values: Mapping[str, str | int]) -> Any:
+        lent = reader.raw_connection()
+        try:
+            return self._run(lent.cursor(), reader.dialect, values)
+        finally:
+            lent.close()
+
+    def _run(self, cursor: Any, dialect: Dialect, values: Mapping[str, str | int]) -> Any:
+        text = self._texts.get(dialect.name)
+        if text is None:
+            text = self._texts.setdefault(dialect.name, _Text(self._statement, dialect))
+        cursor.execute(text.sql, text.values(values))
+        return cursor.fetchone()
 
 
 class _Text:
@@ -105,30 +134,6 @@ class _Text:
         """The values as the driver takes them: by position or by name."""
         every = {**self._own, **given}
         return every if self._order is None else [every[name] for name in self._order]
-
-
-@contextmanager
-def _cursor() -> Iterator[tuple[Any, Dialect]]:
-    """A cursor on the session's transaction, or where none is under way, outside of any.
-
-    One statement sees one state of the database; it needs no transaction around it.
-    """
-    session = db.session()
-    if session.in_transaction():
-        session.flush()  # as a query of the session's would first send what is not sent yet
-        connection = session.connection()
-        yield connection.connection.cursor(), connection.dialect
-        return
-    engine = db.engine
-    lent = engine.raw_connection()
-    try:
-        if engine.dialect.name == "postgresql":
-            lent.driver_connection.autocommit = True  # type: ignore[union-attr]
-        yield lent.cursor(), engine.dialect
-    finally:
-        if engine.dialect.name == "postgresql" and lent.is_valid:
-            lent.driver_connection.autocommit = False  # type: ignore[union-attr]
-        lent.close()
 
 
 # What stands in the JSON
@@ -150,7 +155,9 @@ class _Reader:
 
     def read(self, said: Any) -> list[Any]:
         """The rows; SQLite gives text, PostgreSQL's driver what stood in it, None for no rows."""
-        rows = json.loads(said) if isinstance(said, str) else said or ()
+        if said is None or said == "[]":
+            return []
+        rows = json.loads(said) if isinstance(said, str) else said
         for row in rows:
             for place, reading in self._readings:
                 if row[place] is not None:

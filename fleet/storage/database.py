@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import MetaData, event
+from sqlalchemy import MetaData, create_engine, event
 from sqlalchemy.orm import DeclarativeBase
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fleet.settings import Settings
 
 WRITES = "fleet_writes"
+READER = "fleet_reader"
 
 
 class Base(DeclarativeBase):
@@ -46,6 +47,7 @@ def init_storage(app: Flask, settings: Settings) -> None:
     migrate.init_app(app, db, directory="migrations", render_as_batch=True)
     with app.app_context():
         _prepare(db.engine, sqlite=sqlite)
+        app.extensions[READER] = db.engine if sqlite else _postgres_reader(db.engine)
 
 
 def _sqlite_options() -> dict[str, Any]:
@@ -57,6 +59,12 @@ def _sqlite_options() -> dict[str, Any]:
 
 def _postgres_options() -> dict[str, Any]:
     return {"connect_args": {"options": "-c timezone=UTC"}, "pool_pre_ping": True}
+
+
+def _postgres_reader(engine: Engine) -> Engine:
+    """An engine for single reads: each is its own transaction, and no connection is pinged."""
+    connect = {"options": "-c timezone=UTC"}
+    return create_engine(engine.url, connect_args=connect, isolation_level="AUTOCOMMIT")
 
 
 def _prepare(engine: Engine, *, sqlite: bool) -> None:

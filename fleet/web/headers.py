@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from flask import Response, g
 
+from fleet.web.errors import is_api
+
 if TYPE_CHECKING:
     from flask import Flask
 
@@ -15,6 +17,7 @@ _POLICY = (
     "img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
+_NOTHING = "default-src 'none'; frame-ancestors 'none'"  # what programs are told is no page
 
 
 def init_headers(app: Flask) -> None:
@@ -32,7 +35,8 @@ def nonce() -> str:
 
 
 def _protect(answer: Response) -> Response:
-    answer.headers.setdefault("Content-Security-Policy", _POLICY.format(nonce=nonce()))
+    policy = _NOTHING if is_api() else _POLICY.format(nonce=nonce())
+    answer.headers.setdefault("Content-Security-Policy", policy)
     answer.headers.setdefault("X-Content-Type-Options", "nosniff")
     answer.headers.setdefault("Referrer-Policy", "same-origin")
     answer.headers.setdefault("X-Frame-Options", "DENY")
