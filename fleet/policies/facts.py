@@ -102,7 +102,7 @@ _VEHICLES = select(
     _vehicles.in_service_since,
     _vehicles.in_service_until,
 )
-_LAY_UPS = select(_lay_ups.vehicle_id, _lay_ups.since, _lay_ups.until)
+_LAY_UPS = select(_lay_ups.vehicle_id, _lay_ups.since, _lay_ups.until).order_by(_lay_ups.id)
 _POLICIES = select(
     _policies.id,
     _policies.vehicle_id,
@@ -120,6 +120,7 @@ _POLICIES = select(
     _policies.absolute_deductible_amount,
     _policies.repair_restricted,
 ).join_from(Policy.__table__, Insurer.__table__, _insurers.id == _policies.insurer_id)
+_POLICIES = _POLICIES.order_by(_policies.id)  # a decision's kept facts are the same each time
 _LINES = select(
     _lines.policy_id,
     _lines.cover,
@@ -129,6 +130,7 @@ _LINES = select(
     _lines.since,
     _lines.until,
 ).join_from(CoverLine.__table__, Policy.__table__, _policies.id == _lines.policy_id)
+_LINES = _LINES.order_by(_lines.id)
 _VEHICLES_OF = _VEHICLES.where(_vehicles.id.in_(_IDS))
 _LAY_UPS_OF = _LAY_UPS.where(_lay_ups.vehicle_id.in_(_IDS))
 _POLICIES_OF = _POLICIES.where(_policies.vehicle_id.in_(_IDS))

@@ -221,7 +221,7 @@ def _policy_facts(
 _HOLDINGS = (
     select(_HOLDING.c.vehicle_id, _COMPANY.c.code, _HOLDING.c.since, _HOLDING.c.until)
     .join_from(_HOLDING, _COMPANY, _COMPANY.c.id == _HOLDING.c.company_id)
-    .order_by(_HOLDING.c.since)
+    .order_by(_HOLDING.c.since, _HOLDING.c.id)
 )
 _HOLDINGS_OF = _HOLDINGS.where(_HOLDING.c.vehicle_id.in_(bindparam("ids", expanding=True)))
 _DESIGNATIONS = (
@@ -233,7 +233,7 @@ _DESIGNATIONS = (
     )
     .join_from(_DESIGNATION, _INSURER, _INSURER.c.id == _DESIGNATION.c.insurer_id)
     .where(_INSURER.c.kind == INSURER)  # a pool's paper is no insurance, whoever listed the pool
-    .order_by(_DESIGNATION.c.since)
+    .order_by(_DESIGNATION.c.since, _DESIGNATION.c.id)
 )
 _DESIGNATIONS_OF = _DESIGNATIONS.where(
     _DESIGNATION.c.insurer_id.in_(bindparam("ids", expanding=True))

@@ -1,0 +1,152 @@
+"""Many threads of many processes claim and pay the same invoices; some die on the way.
+
+Small here; the whole of it by the environment:
+
+    FLEET_RACE_PROCESSES=4 FLEET_RACE_THREADS=50 FLEET_RACE_INVOICES=50 FLEET_RACE_KILLS=100
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections import Counter
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import func, select
+
+from fleet.people.tables import User
+from fleet.reimbursement.tables import Claim, Decision, IdempotencyKey
+from fleet.storage import db
+from fleet.storage.history import HistoryEntry, verify
+from tests.reimbursement import records
+from tests.reimbursement.racing import (
+    USER,
+    Nursery,
+    Race,
+    claim_and_pay_once,
+    invoice,
+    policy_number,
+    run,
+)
+
+
+def sized(name: str, small: int) -> int:
+    return int(os.environ.get(f"FLEET_RACE_{name}", small))
+
+
+RACE = Race(sized("PROCESSES", 2), sized("THREADS", 4), sized("INVOICES", 5))
+KILLS = sized("KILLS", 10)
+
+
+def group(policies: int) -> None:
+    """As many policies that may be reimbursed, a vehicle each."""
+    records.designate("E", "INS-A", records.BEGINS - 365 * records.DAY)
+    for serial in range(policies):
+        records.policy(records.vehicle(serial), policy_number(serial))
+    db.session.commit()
+
+
+def verbs() -> Counter[str]:
+    counted = select(HistoryEntry.verb, func.count()).group_by(HistoryEntry.verb)
+    return Counter(dict(db.session.execute(counted).all()))
+
+
+def test_each_invoice_is_claimed_and_paid_once(app, session):
+    group(RACE.invoices)
+    told = run(app.extensions["fleet_settings"], RACE)
+    assert not [one for one in told if one.startswith("error")], told
+    assert told["claim: payable"] == told["pay: paid"] == RACE.invoices
+    # Who lost was told a decision with its reason, or that it is paid already.
+    everybody = RACE.processes * RACE.threads * RACE.invoices
+    lost = everybody - RACE.invoices
+    assert told["claim: refused"] + told["refusal: too_busy"] == lost
+    assert told["refusal: already_paid"] == everybody - RACE.invoices
+    assert set(told) <= {
+        *("claim: payable", "claim: refused", "pay: paid"),
+        *("refusal: already_paid", "refusal: too_busy"),
+    }
+    session.rollback()
+    standing = session.scalars(select(Claim).where(Claim.state != "refused")).all()
+    assert sorted(one.invoice_key for one in standing) == list(map(invoice, range(RACE.invoices)))
+    assert {one.state for one in standing} == {"paid"}
+    refused = session.scalars(
+        select(Decision).join(Claim).where(Claim.state == "refused")
+    ).all()  # fmt: skip
+    assert {one.reasons[0]["code"] for one in refused} <= {"invoice_already_claimed"}
+    assert paid_in_history() == sum(one.amount for one in standing) == RACE.invoices * records.DUE
+    assert verbs()["pay_claim"] == RACE.invoices
+    assert verify() is None
+
+
+def paid_in_history() -> Decimal:
+    """What the entries say was paid: each payment's claim, by the entry that recorded it."""
+    entries = db.session.scalars(select(HistoryEntry).order_by(HistoryEntry.seq)).all()
+    amounts, paid = {}, Decimal(0)
+    for entry in entries:
+        for change in json.loads(entry.changes):
+            if change.get("table") == "claims" and "new" in change:
+                amounts[entry.subject] = Decimal(change["new"]["amount"])
+        if entry.verb == "pay_claim":
+            paid += next(a for name, a in amounts.items() if name.endswith(entry.subject))
+    return paid
+
+
+def test_without_the_guard_an_invoice_is_paid_again(app, session):
+    """The control: what counts the payments sees one too many."""
+    race = Race(processes=1, threads=4, invoices=3, guarded=False)
+    group(race.invoices)
+    told = run(app.extensions["fleet_settings"], race)
+    assert told["pay: paid"] > race.invoices, told
+
+
+@pytest.fixture
+def nursery(app, session):
+    group(KILLS + 1)
+    assert session.get(User, USER) or records.user("finance").id == USER
+    session.commit()
+    db.engine.dispose()
+    made = Nursery(app.extensions["fleet_settings"])
+    yield made
+    made.close()
+
+
+def test_a_claim_killed_between_two_steps_is_made_good(app, session, nursery):
+    ended, steps = nursery.run(KILLS, None)
+    assert ended == 0
+    assert steps > 20
+    died_with = Counter()
+    for serial in range(KILLS):
+        ended, _steps = nursery.run(serial, serial * steps // KILLS)
+        assert ended == -signal.SIGKILL
+        died_with[whole(serial)] += 1
+        made = claim_and_pay_once(app, serial)
+        assert made == claim_and_pay_once(app, serial)
+        assert made[0] == 201
+        assert made[1]["state"] == "payable"
+        assert made[2] == "paid"
+        assert whole(serial) == "paid"
+    assert set(died_with) == {"nothing", "payable", "paid"} if KILLS > 20 else died_with
+    assert verbs()["record_claim"] == verbs()["pay_claim"] == KILLS + 1
+    assert verify() is None
+
+
+def whole(serial: int) -> str:
+    """The state of an invoice's claim, which has all that belongs to it, or `nothing`."""
+    db.session.rollback()
+    assert verify() is None
+    keys = select(IdempotencyKey.body).where(IdempotencyKey.key == f"key {serial}")
+    kept = db.session.scalars(keys).all()
+    claims = db.session.scalars(select(Claim).where(Claim.invoice_key == invoice(serial))).all()
+    assert len(kept) == len(claims) <= 1
+    if not claims:
+        return "nothing"
+    (claim,) = claims
+    assert kept[0]["id"] == claim.id
+    assert [one.decision for one in claim.decisions] == ["payable"]
+    told = select(HistoryEntry.verb).where(HistoryEntry.subject.endswith(f"#{claim.id}"))
+    expected = {"payable": ["record_claim"], "paid": ["pay_claim", "record_claim"]}[claim.state]
+    assert sorted(db.session.scalars(told)) == expected
+    assert (claim.paid_at is None) == (claim.state == "payable")
+    return claim.state
