@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fleet.rulebook.reimbursement import Facts, PolicyFacts, decide
 from fleet.words import Days, Finding
 from tests import make
-from tests.rulebook import claims, fleets
+from tests.rulebook import claims, fleets, slow_reimbursement
 from tests.rulebook.claims import OURS, claim, decision, on_record, reasons
 
 BOOK = make.book()
@@ -364,3 +364,86 @@ def test_the_order_of_a_vehicles_policies_does_not_matter(record: PolicyFacts, c
         | {"vehicle_policies": tuple(shuffled)}
     )
     assert decide(Facts(claims.claim(), again), BOOK) == decide(Facts(claims.claim(), record), BOOK)
+
+
+@pytest.mark.parametrize(
+    ("signed_on", "since", "designated"),
+    [
+        (date(2012, 1, 16), date(2012, 2, 1), True),
+        (date(2012, 1, 16), date(2012, 2, 2), False),
+        (date(2012, 1, 17), date(2012, 1, 17), True),
+        (date(2012, 1, 17), date(2012, 1, 18), False),
+    ],
+)
+def test_signed_before_the_rule_the_first_day_decides(
+    signed_on: date, since: date, *, designated: bool
+) -> None:
+    """Clause 4.1: begun on 1 February 2012, signed on the last day before the rule or its first."""
+    policy = make.commercial(date(2012, 2, 1), signed_on=signed_on)
+    found = decision(record=on_record(policy=policy, designations=(Days(since),)))
+    assert ("insurer_not_designated" in reasons(found)) is not designated
+
+
+@pytest.mark.parametrize(("amount", "red"), [("-0.01", True), ("0", False), ("0.01", False)])
+def test_a_red_amount(amount: str, *, red: bool) -> None:
+    """One fen below nothing is a red invoice, whatever its total says."""
+    asked = claim(amount=Decimal(amount), invoice_total=None)
+    assert ("invoice_reversed" in reasons(decision(asked))) is red
+
+
+# Against the second reading
+
+
+NEAR = [FIRST + days * DAY for days in (-31, -30, -1, 0, 1, 29, 30, 31)]
+SPANS = st.builds(
+    lambda since, days: Days(since, days and since + days * DAY),
+    st.sampled_from([date(2012, 1, 1), date(2012, 1, 17), *NEAR]),
+    st.sampled_from([None, 1, 30, 31, 400]),
+)
+FEN = st.sampled_from(
+    list(map(Decimal, ("3000", "3000.01", "3000.02", "2999.99", "2999.98", "0", "0.01", "-0.01")))
+)
+POLICIES = st.builds(
+    lambda first, kind, **more: (make.commercial if kind else make.compulsory)(first, **more),
+    st.sampled_from([date(2012, 1, 16), date(2012, 1, 17), date(2012, 2, 1), *NEAR]),
+    st.booleans(),
+    signed_on=st.sampled_from([None, date(2012, 1, 16), date(2012, 1, 17), *NEAR]),
+    is_insurance=st.sampled_from([True, True, True, False]),
+    cancelled_at=st.sampled_from([None, make.at(2026, 3, 2, 0), make.at(2026, 3, 3, 0)]),
+)
+
+
+@st.composite
+def on_the_edge(draw: st.DrawFn) -> Facts:
+    """Facts that lie on the boundaries of the rule, or one step beside them."""
+    policy = draw(POLICIES)
+    companies = st.sampled_from(["C1", "C1", "C2"])
+    record = on_record(
+        policy=policy,
+        premium=draw(st.none() | FEN),
+        vehicle_tax=draw(st.sampled_from([None, Decimal("0.01")])),
+        approved=draw(st.booleans()),
+        vehicle_policies=(policy, *draw(st.lists(POLICIES, max_size=2))),
+        holdings=tuple(draw(st.lists(st.tuples(companies, SPANS), max_size=3))),
+        designations=tuple(draw(st.lists(SPANS, max_size=3))),
+    )
+    asked = claim(
+        insurer=draw(st.sampled_from([None, "INS", "OTHER"])),
+        invoice_total=draw(st.none() | FEN),
+        vehicle_tax=draw(st.sampled_from([None, Decimal("0.01")])),
+        buyer_credit_code=draw(st.sampled_from([None, "", OURS, "91ANOTHER"])),
+        amount=draw(FEN),
+    )
+    return Facts(
+        asked,
+        draw(st.sampled_from([record, record, record, None])),
+        invoice_claimed=draw(st.booleans()),
+        invoice_reversed=draw(st.booleans()),
+        earlier_amounts=tuple(draw(st.lists(FEN, max_size=2))),
+    )
+
+
+@given(on_the_edge())
+def test_the_second_reading_decides_the_same(facts: Facts) -> None:
+    found = decide(facts, BOOK)
+    assert (found.decision, set(reasons(found))) == slow_reimbursement.decide(facts, BOOK)
