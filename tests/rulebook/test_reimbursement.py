@@ -395,11 +395,6 @@ def test_a_red_amount(amount: str, *, red: bool) -> None:
 
 
 NEAR = [FIRST + days * DAY for days in (-31, -30, -1, 0, 1, 29, 30, 31)]
-SPANS = st.builds(
-    lambda since, days: Days(since, days and since + days * DAY),
-    st.sampled_from([date(2012, 1, 1), date(2012, 1, 17), *NEAR]),
-    st.sampled_from([None, 1, 30, 31, 400]),
-)
 FEN = st.sampled_from(
     list(map(Decimal, ("3000", "3000.01", "3000.02", "2999.99", "2999.98", "0", "0.01", "-0.01")))
 )
@@ -413,19 +408,30 @@ POLICIES = st.builds(
 )
 
 
+def spans(around: date) -> st.SearchStrategy[Days]:
+    """Days that begin or end by a day that decides."""
+    near = st.sampled_from([around + days * DAY for days in (-400, -1, 0, 1, 30, 31)])
+    ends = st.sampled_from([None, around, around + DAY, around + 2 * DAY])
+    return st.builds(
+        lambda since, until: Days(since, until if until and until > since else None), near, ends
+    )
+
+
 @st.composite
 def on_the_edge(draw: st.DrawFn) -> Facts:
     """Facts that lie on the boundaries of the rule, or one step beside them."""
     policy = draw(POLICIES)
-    companies = st.sampled_from(["C1", "C1", "C2"])
+    first = policy.begins.astimezone(make.CLOCK).date()
+    signed = draw(st.sampled_from([first, policy.signed_on or first]))
+    held = st.tuples(st.sampled_from(["C1", "C1", "C2"]), spans(first))
     record = on_record(
         policy=policy,
         premium=draw(st.none() | FEN),
         vehicle_tax=draw(st.sampled_from([None, Decimal("0.01")])),
         approved=draw(st.booleans()),
         vehicle_policies=(policy, *draw(st.lists(POLICIES, max_size=2))),
-        holdings=tuple(draw(st.lists(st.tuples(companies, SPANS), max_size=3))),
-        designations=tuple(draw(st.lists(SPANS, max_size=3))),
+        holdings=tuple(draw(st.lists(held, max_size=2))),
+        designations=tuple(draw(st.lists(spans(signed), max_size=2))),
     )
     asked = claim(
         insurer=draw(st.sampled_from([None, "INS", "OTHER"])),
