@@ -112,7 +112,9 @@ class ReversedForm(Form):
 class ReverseForm(Form):
     """Why a claim is reversed."""
 
-    reason = chosen(_l("What happened"), "reversed_for", validators=[required()])
+    reason = chosen(
+        _l("What happened"), "reversed_for", blank=_l("Choose"), validators=[required()]
+    )
     note = TextField(
         _l("Number or note"),
         validators=[required(), at_most(rules.LONGEST_NOTE)],

@@ -58,6 +58,11 @@ class Sums:
     given_back: Decimal = _ZERO
 
     @property
+    def has_any(self) -> bool:
+        """Whether anything was claimed or any money moved."""
+        return bool(self.claims or self.paid or self.given_back)
+
+    @property
     def kept(self) -> Decimal:
         """What was paid and did not come back."""
         return self.paid - self.given_back

@@ -7,20 +7,33 @@ from collections.abc import Iterator
 from datetime import date
 
 import pytest
+from flask import render_template
 from qrcode.base import rs_blocks
 from qrcode.util import mask_func, pattern_position
 from sqlalchemy import func, select
 
 from fleet.people import limits
-from fleet.reimbursement import service
+from fleet.reimbursement import pages, service
 from fleet.reimbursement.genuine import Document, read_token, token_of
 from fleet.reimbursement.reversing import reverse
 from fleet.reimbursement.rules import REFUNDED, Why
 from fleet.reimbursement.verify_pages import address_of
 from fleet.storage import db
 from fleet.storage.history import HistoryEntry
+from fleet.web.access import FINANCE
 from fleet.web.qr import QUIET, code_of
-from tests.reimbursement.records import AT, BY, CREDIT, DAY, INVOICE, NUMBER, asked, group
+from tests.reimbursement.records import (
+    AT,
+    BY,
+    CREDIT,
+    DAY,
+    INVOICE,
+    NUMBER,
+    asked,
+    group,
+    sign_in,
+    user,
+)
 
 KEY = "k" * 40
 PAPER = Document(12, 34, "payable", date(2026, 3, 2), "ab" * 32)
@@ -143,27 +156,20 @@ def said_by(client, path: str, status: int = 200) -> str:
     return answer.get_data(as_text=True)
 
 
-def test_the_printed_code_leads_to_a_page_that_knows_it(claim, app, client):
-    from fleet.web.paper import _page
+def test_the_printed_code_leads_to_a_page_that_knows_it(claim, app, client, monkeypatch):
+    def unprinted(template: str, **facts) -> bytes:
+        return render_template(f"paper/{template}.html", **facts).encode()
 
+    monkeypatch.setattr(pages, "render", unprinted)
+    sign_in(client, user(FINANCE))
+    html = client.get(f"/reimbursement/{claim.id}/decision.pdf").data.decode()
     decision = claim.decisions[0]
     with app.test_request_context():
         address = address_of(decision)
-        html = _page(
-            "reimbursement_decision",
-            {
-                "claim": claim,
-                "decision": decision,
-                "reasons": [],
-                "clauses": {},
-                "policy": None,
-                "digest": "d",
-                "code": code_of(address),
-            },
-        )
     size, path = re.search(r'viewBox="0 0 (\d+) \d+"><path d="([^"]+)"', html).groups()
     assert decoded(matrix_of(path, int(size))) == address
-    text = said_by(client, address.removeprefix("http://127.0.0.1:8000"))
+    assert address.rpartition(".")[0].endswith(re.search("[0-9a-f]{64}", html)[0])
+    text = said_by(app.test_client(), address.removeprefix("http://127.0.0.1:8000"))
     assert "Genuine and unchanged" in text
     assert f"Claim {claim.id}, decision {decision.id}" in text
     assert "2026-03-10" in text
