@@ -168,6 +168,6 @@ def test_months_without_money_and_months_that_are_none(finance, query):
 def test_it_is_taken_away_as_a_sheet(finance):
     answer = finance.get(MONEY.replace("money?", "money.xlsx?"))
     rows = load_workbook(io.BytesIO(answer.data)).get_sheet_by_index(0).to_python()
-    assert rows[0][:4] == ["By", "Code", "Name", "Claims"]
+    assert rows[0][:4] == ["Summed by", "Code", "Name", "Claims"]
     assert rows[-1][0] == "All"
     assert rows[-1][3:] == [6, 6249, 2500, 1249, 2500, 1250, 1250]
