@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+from flask import current_app
 from flask.cli import with_appcontext
 
 from fleet.storage import Actor, everyone
@@ -38,6 +39,7 @@ def init_commands(app: Flask) -> None:
         user,
         token,
         history,
+        decisions,
         steps,
         demo,
         serve,
@@ -237,6 +239,23 @@ def history_verify() -> None:
     if broken:
         stop(f"entry {broken.seq}: {broken.why}", 1)
     click.echo("The history holds.")
+
+
+@click.group()
+def decisions() -> None:
+    """The decisions on claims."""
+
+
+@decisions.command("verify")
+@for_group
+def decisions_verify() -> None:
+    """Decide every claim again from the facts kept; exit 1 and the first that differs."""
+    from fleet.reimbursement.replay import differing  # noqa: PLC0415 - commands start fast
+
+    first = next(differing(current_app.extensions["rulebook"]), None)
+    if first:
+        stop(f"claim {first.claim_id}, decision {first.decision_id}: {first.what}", 1)
+    click.echo("Every decision comes out of its facts as it was kept.")
 
 
 @click.group()

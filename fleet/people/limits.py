@@ -32,6 +32,15 @@ def count_try(what: str, whom: str) -> None:
         abort(HTTPStatus.TOO_MANY_REQUESTS)
 
 
+def count_visit(what: str) -> None:
+    """Count a host's visit of a page that anybody may see; 429 where it made too many.
+
+    Apart from the tries to sign in: who scans papers all day may still do that.
+    """
+    if not _within({f"{what} {digest(request.remote_addr or '')}": TRIES_PER_HOST}):
+        abort(HTTPStatus.TOO_MANY_REQUESTS)
+
+
 def _within(limits: dict[str, int]) -> bool:
     """Record a try under each key; whether all stay within their limits."""
     at = clock.now()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
@@ -10,7 +12,8 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate
 
 from fleet.reimbursement import rules
 from fleet.reimbursement.refusals import KeyUnreadable
-from fleet.reimbursement.rules import Asked
+from fleet.reimbursement.reversing import reverse
+from fleet.reimbursement.rules import REVERSALS, Asked, Why
 from fleet.reimbursement.service import (
     Once,
     Wanted,
@@ -64,6 +67,19 @@ class Said(fields.Field):
         return kept
 
 
+class Note(fields.String):
+    """A line of text, kept as it stands without the blanks around it."""
+
+    def _deserialize(self, value: object, attr: str | None, data: Any, **more: Any) -> Any:
+        try:
+            said = rules.text(super()._deserialize(value, attr, data, **more))
+        except rules.CannotRead as error:
+            raise ValidationError("Not a valid value.") from error
+        if not 0 < len(said) <= rules.LONGEST_NOTE:
+            raise ValidationError("From 1 to 200 characters.")
+        return said
+
+
 class ClaimBody(Schema):
     """A claim as it is handed in; money is yuan, company and insurer are codes."""
 
@@ -83,6 +99,18 @@ class ClaimBody(Schema):
     def make(self, values: dict[str, Any], **_more: Any) -> Asked:
         """The claim as the service takes it."""
         return Asked(**values)
+
+
+class ReversalBody(Schema):
+    """Why a claim is reversed; `note` is the red invoice's number, or where the refund came in."""
+
+    reason = fields.String(required=True, validate=validate.OneOf(REVERSALS))
+    note = Note(required=True, metadata={"example": "26992000000123456788"})
+
+    @post_load
+    def make(self, values: dict[str, str], **_more: Any) -> Why:
+        """The reason as the service takes it."""
+        return Why(**values)
 
 
 class ListQuery(PageQuery):
@@ -143,6 +171,10 @@ class ClaimAnswer(Schema):
     recorded_by = fields.String(required=True)
     paid_at = fields.String(allow_none=True)
     paid_by = fields.String(allow_none=True)
+    reversed_at = fields.String(allow_none=True)
+    reversed_by = fields.String(allow_none=True)
+    reversed_for = fields.String(allow_none=True)
+    reversal_note = fields.String(allow_none=True)
 
 
 class DecidedAnswer(ClaimAnswer):
@@ -200,6 +232,10 @@ def claim_answer(claim: Claim) -> dict[str, Any]:
         "recorded_by": claim.recorded_by,
         "paid_at": moments.instant(claim.paid_at, zone),
         "paid_by": claim.paid_by,
+        "reversed_at": moments.instant(claim.reversed_at, zone),
+        "reversed_by": claim.reversed_by,
+        "reversed_for": claim.reversed_for,
+        "reversal_note": claim.reversal_note,
     }
 
 
@@ -215,6 +251,17 @@ def decided_answer(claim: Claim) -> dict[str, Any]:
 
 
 # The calls
+
+
+def _mine(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Answer 404 for a claim that is not the caller's before its body is looked at."""
+
+    @wraps(view)
+    def call(claim_id: int) -> Any:
+        claim_with_decisions(claim_id)
+        return view(claim_id=claim_id)
+
+    return call
 
 
 @calls.route("/reimbursements/check", methods=["POST"])
@@ -274,8 +321,18 @@ def _answer(made: tuple[int, dict[str, Any]]) -> Response:
 @access.needs(May.PAY_CLAIMS)
 @calls.response(HTTPStatus.OK, DecidedAnswer)
 def mark_paid(claim_id: int) -> dict[str, Any]:
-    """Mark a payable claim paid, once; 409 where it is not payable or paid already."""
+    """Mark a payable claim paid, once; 409 where it is not payable, paid, or yours to record."""
     return decided_answer(pay(claim_id, access.caller().actor, clock.now()))
+
+
+@calls.route("/reimbursements/<int(max=2147483647):claim_id>/reversed", methods=["POST"])
+@access.needs(May.PAY_CLAIMS)
+@_mine
+@calls.arguments(ReversalBody)
+@calls.response(HTTPStatus.OK, DecidedAnswer)
+def reverse_claim(why: Why, claim_id: int) -> dict[str, Any]:
+    """Reverse a payable or paid claim, once; 409 where it is neither, or reversed already."""
+    return decided_answer(reverse(claim_id, why, access.caller().actor, clock.now()))
 
 
 @calls.route("/reimbursements/<int(max=2147483647):claim_id>", methods=["GET"])

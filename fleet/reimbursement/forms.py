@@ -10,8 +10,18 @@ from flask_babel import lazy_gettext as _l
 from wtforms import SelectField
 
 from fleet.reimbursement import rules
-from fleet.reimbursement.rules import Asked
-from fleet.web.forms import DayField, Form, ReadField, YuanField, optional, required
+from fleet.reimbursement.rules import Asked, Why
+from fleet.web.forms import (
+    DayField,
+    Form,
+    ReadField,
+    TextField,
+    YuanField,
+    at_most,
+    chosen,
+    optional,
+    required,
+)
 
 
 class NumberField(ReadField):
@@ -96,4 +106,31 @@ class ReversedForm(Form):
     )
     invoice_number = NumberField(
         _l("Invoice number"), validators=[required()], description=_l("8 or 20 digits.")
+    )
+
+
+class ReverseForm(Form):
+    """Why a claim is reversed."""
+
+    reason = chosen(
+        _l("What happened"), "reversed_for", blank=_l("Choose"), validators=[required()]
+    )
+    note = TextField(
+        _l("Number or note"),
+        validators=[required(), at_most(rules.LONGEST_NOTE)],
+        description=_l("The red invoice's number, or when and where the refund came in."),
+    )
+
+    def why(self) -> Why:
+        """The reason as the service takes it."""
+        return Why(self.reason.data, self.note.data)
+
+
+class PaymentRuleForm(Form):
+    """The amount above which a second person pays."""
+
+    second_person_above = AmountField(
+        _l("A second person pays above (yuan)"),
+        validators=[optional()],
+        description=_l("Exactly this amount may still be paid by who recorded it. Empty: off."),
     )

@@ -22,10 +22,11 @@ from sqlalchemy import select
 from fleet.insurers.tables import Insurer
 from fleet.people.tables import Company
 from fleet.policies.tables import Policy
-from fleet.reimbursement import rules, service
+from fleet.reimbursement import ledger, ledger_pages, rules, service, verify_pages
 from fleet.reimbursement.forms import ClaimForm, ReversedForm
+from fleet.reimbursement.replay import differs
 from fleet.reimbursement.service import Checked, Wanted, shown
-from fleet.reimbursement.tables import PAID, Claim
+from fleet.reimbursement.tables import PAID, Claim, Decision
 from fleet.rulebook.book import Rulebook
 from fleet.storage import db
 from fleet.vehicles.tables import Vehicle
@@ -35,11 +36,13 @@ from fleet.web.errors import Refusal
 from fleet.web.forms import say
 from fleet.web.locale import language
 from fleet.web.paper import pdf_response, render
+from fleet.web.qr import code_of
 from fleet.web.sheets import xlsx_response
 from fleet.web.words import CLAIM_STATE, label
 from fleet.words import Days
 
 pages = Blueprint("reimbursement", __name__, url_prefix="/reimbursement")
+more: tuple[Blueprint, ...] = (ledger_pages.pages, verify_pages.verify)
 
 SORTS = {
     "number": Claim.id,
@@ -197,7 +200,7 @@ def show(claim_id: int) -> str:
 
 
 def _claim_page(found: Claim, refusal: Refusal | None = None) -> str:
-    decisions = [{"row": one, "reasons": shown(one.reasons)} for one in reversed(found.decisions)]
+    decisions = [_told(one) for one in reversed(found.decisions)]
     policy = db.session.scalar(select(Policy).where(Policy.policy_number == found.policy_number))
     return render_template(
         "reimbursement/show.html",
@@ -205,7 +208,20 @@ def _claim_page(found: Claim, refusal: Refusal | None = None) -> str:
         decisions=decisions,
         policy=policy,
         refusal=refusal,
+        taken_back=service.is_taken_back(found),
+        above=ledger.second_person_above(),
     )
+
+
+def _told(decision: Decision) -> dict[str, Any]:
+    """A decision with its reasons, what it was decided by, and whether it comes out again."""
+    return {
+        "row": decision,
+        "reasons": shown(decision.reasons),
+        "policy": decision.facts.get("policy"),
+        "digest": rules.digest(decision.facts),
+        "differs": differs(decision, current_app.extensions["rulebook"]),
+    }
 
 
 @pages.get(f"{CLAIM}/decision.pdf")
@@ -224,6 +240,8 @@ def paper(claim_id: int) -> Response:
         reasons=shown(decision.reasons),
         clauses=words,
         policy=decision.facts.get("policy"),
+        digest=rules.digest(decision.facts),
+        code=code_of(verify_pages.address_of(decision)),
     )
     return pdf_response(f"reimbursement-{found.id}.pdf", document)
 
@@ -295,7 +313,10 @@ def record_reversed() -> Any:
 def _tell_reversed(key: str, stood: Claim | None) -> None:
     flash(_("Invoice %(key)s is recorded as reversed.", key=key), "success")
     if stood is not None and stood.state == PAID:
-        paid = _("Claim %(number)s was paid already: ask for the money back.", number=stood.id)
+        paid = _(
+            "Claim %(number)s was paid already: ask for the money back, then reverse the claim.",
+            number=stood.id,
+        )
         flash(paid, "warning")
 
 

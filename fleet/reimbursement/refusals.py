@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from http import HTTPStatus
 
 from flask_babel import gettext as _
 
 from fleet.web.errors import NotFound, Refusal
+from fleet.web.furniture import yuan
 
 
 class CompanyUnknown(NotFound):
@@ -46,6 +48,32 @@ class InvoiceTakenBack(Refusal):
 
     def __init__(self) -> None:
         super().__init__(_("The invoice has been reversed since. It is not paid."))
+
+
+class SecondPersonNeeded(Refusal):
+    """Above the group's amount, who recorded a claim is not who marks it paid."""
+
+    def __init__(self, above: Decimal | None) -> None:
+        super().__init__(
+            _(
+                "You recorded this claim. Above %(sum)s yuan somebody else marks it paid.",
+                sum=yuan(above),
+            )
+        )
+
+
+class NotReversible(Refusal):
+    """Only what stands, payable or paid, is reversed."""
+
+    def __init__(self) -> None:
+        super().__init__(_("Only a payable or paid claim can be reversed."))
+
+
+class ReversedAlready(Refusal):
+    """A claim is reversed once."""
+
+    def __init__(self) -> None:
+        super().__init__(_("This claim has been reversed already. It is reversed once."))
 
 
 class NotHeld(Refusal):

@@ -161,6 +161,27 @@ def _fits(column: str, value: str) -> bool:
     return value.isascii() or column not in {"invoice_code", "invoice_number"}
 
 
+# Taken back
+
+REFUNDED = "refunded"
+RED_INVOICE = "red_invoice"
+REVERSALS = (REFUNDED, RED_INVOICE)
+LONGEST_NOTE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why a claim is reversed; `note` is the red invoice's number, or where the refund came in."""
+
+    reason: str
+    note: str
+
+    @property
+    def takes_invoice_back(self) -> bool:
+        """Whether the claim's invoice is one that its issuer took back."""
+        return self.reason == RED_INVOICE
+
+
 # Cells
 
 

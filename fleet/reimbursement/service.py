@@ -18,7 +18,7 @@ from sqlalchemy.orm import contains_eager, joinedload, selectinload
 from fleet.insurers.tables import Insurer
 from fleet.people.tables import Company
 from fleet.policies.tables import Policy
-from fleet.reimbursement import rules
+from fleet.reimbursement import ledger, rules
 from fleet.reimbursement.facts import claimants, gather_one
 from fleet.reimbursement.refusals import (
     AlreadyPaid,
@@ -30,6 +30,7 @@ from fleet.reimbursement.refusals import (
     NotHeld,
     NotPayable,
     ReversedBefore,
+    SecondPersonNeeded,
     TooBusy,
 )
 from fleet.reimbursement.rules import Asked
@@ -59,6 +60,7 @@ __all__ = [
     "claim_with_decisions",
     "claims_like",
     "decide_again",
+    "is_taken_back",
     "page_of",
     "pay",
     "record",
@@ -170,6 +172,7 @@ def _record(asked: Asked, deed: Deed) -> Claim:
         state=checked.decision.decision,
         recorded_at=deed.at,
         recorded_by=deed.by.name,
+        recorded_by_id=deed.by.id,
     )
     claim.decisions = [_decision(checked, deed)]
     db.session.add(claim)
@@ -244,7 +247,12 @@ def _locked(claim_id: int) -> Claim:
 
 def _decide(claim: Claim, deed: Deed) -> None:
     checked = check(asked_of(claim), deed.at, claim.id)
-    claim.decisions.append(_decision(checked, deed))
+    made = _decision(checked, deed)
+    # Of two that follow one decision the unique index lets one through.
+    made.previous_id = db.session.scalar(
+        select(func.max(Decision.id)).where(Decision.claim_id == claim.id)
+    )
+    claim.decisions.append(made)
     claim.state = checked.decision.decision
 
 
@@ -257,19 +265,21 @@ def asked_of(claim: Claim) -> Asked:
 def pay(claim_id: int, by: Actor, at: datetime) -> Claim:
     """Mark a payable claim paid, once.
 
-    One statement changes the row where it is payable and its invoice stands; of two people who
-    pay at the same moment one is refused.
+    One statement changes the row where it is payable, its invoice stands and the payer is not
+    who recorded more than the group lets one person pay; of two people who pay at the same
+    moment one is refused.
     """
     with act("pay_claim", by=by, at=at, subject=f"#{claim_id}") as deed:
         taken_back = exists().where(ReversedInvoice.invoice_key == Claim.invoice_key)
         changed = db.session.execute(
             update(Claim)
-            .where(Claim.id == claim_id, Claim.state == PAYABLE, ~taken_back)
+            .where(Claim.id == claim_id, Claim.state == PAYABLE, ~taken_back, ledger.lets_pay(by))
             .values(state=PAID, paid_at=at, paid_by=by.name, version=Claim.version + 1)
             .execution_options(synchronize_session=False)
         )
         if changed.rowcount != 1:  # type: ignore[attr-defined]
             raise _why_not(claim_with_decisions(claim_id))
+        ledger.enter_paid(claim_id, by, at)
         deed.note(
             table="claims",
             row=f"#{claim_id}",
@@ -285,7 +295,11 @@ def pay(claim_id: int, by: Actor, at: datetime) -> Claim:
 def _why_not(claim: Claim) -> Refusal:
     if claim.state == PAID:
         return AlreadyPaid()
-    return InvoiceTakenBack() if claim.state == PAYABLE else NotPayable()
+    if claim.state != PAYABLE:
+        return NotPayable()
+    if is_taken_back(claim):
+        return InvoiceTakenBack()
+    return SecondPersonNeeded(ledger.second_person_above())
 
 
 def record_reversed_invoice(
@@ -334,6 +348,11 @@ def _standing_on(key: str) -> Claim | None:
 
 
 # Read
+
+
+def is_taken_back(claim: Claim) -> bool:
+    """Whether the claim's invoice is noted as reversed."""
+    return db.session.get(ReversedInvoice, claim.invoice_key) is not None
 
 
 def claim_with_decisions(claim_id: int) -> Claim:

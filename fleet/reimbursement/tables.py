@@ -1,4 +1,4 @@
-"""Claims, decisions, reversed invoices."""
+"""Claims, decisions, reversed invoices, the money that moved, who may pay what."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, ForeignKey, Index, String, text
+from sqlalchemy import JSON, ColumnElement, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from fleet.people.tables import Company
@@ -17,8 +17,10 @@ PAYABLE = "payable"
 HELD = "held"
 REFUSED = "refused"
 PAID = "paid"
-STATES = (PAYABLE, HELD, REFUSED, PAID)
+REVERSED = "reversed"
+STATES = (PAYABLE, HELD, REFUSED, PAID, REVERSED)
 _STANDS = text("state IN ('payable', 'paid')")
+_FIRST = text("previous_id IS NULL")
 
 
 class Claim(Audited, Scoped, Base):
@@ -55,8 +57,13 @@ class Claim(Audited, Scoped, Base):
     state: Mapped[str] = mapped_column(String(20), index=True)
     recorded_at: Mapped[datetime] = mapped_column(UtcInstant)
     recorded_by: Mapped[str] = mapped_column(String(255))
+    recorded_by_id: Mapped[int | None]
     paid_at: Mapped[datetime | None] = mapped_column(UtcInstant)
     paid_by: Mapped[str | None] = mapped_column(String(255))
+    reversed_at: Mapped[datetime | None] = mapped_column(UtcInstant)
+    reversed_by: Mapped[str | None] = mapped_column(String(255))
+    reversed_for: Mapped[str | None] = mapped_column(String(20))
+    reversal_note: Mapped[str | None] = mapped_column(String(200))
     version: Mapped[int] = mapped_column(default=1)
     company: Mapped[Company] = relationship()
     decisions: Mapped[list[Decision]] = relationship(back_populates="claim", order_by="Decision.id")
@@ -73,13 +80,26 @@ class Claim(Audited, Scoped, Base):
 
 
 class Decision(Audited, Scoped, Base):
-    """What was decided of a claim, from which facts, under which rulebook version."""
+    """What was decided of a claim, from which facts, under which rulebook version.
+
+    A claim's decisions are one line: each but the first follows one, and one alone follows it.
+    """
 
     __tablename__ = "decisions"
+    __table_args__ = (
+        Index(
+            "uq_decisions_first",
+            "claim_id",
+            unique=True,
+            sqlite_where=_FIRST,
+            postgresql_where=_FIRST,
+        ),
+    )
     AUDIT_HIDES = frozenset({"facts"})  # the entry keeps their digest
 
     id: Mapped[int] = mapped_column(primary_key=True)
     claim_id: Mapped[int] = mapped_column(ForeignKey("claims.id"), index=True)
+    previous_id: Mapped[int | None] = mapped_column(ForeignKey("decisions.id"), unique=True)
     decision: Mapped[str] = mapped_column(String(20))
     reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     facts: Mapped[dict[str, Any]] = mapped_column(JSON)
@@ -106,6 +126,45 @@ class ReversedInvoice(Audited, Base):
     def audit_name(self) -> str:
         """The invoice's key."""
         return self.invoice_key
+
+
+class MoneyEntry(Scoped, Base):
+    """Money that moved for a claim: paid, or given back (below 0); the database changes none.
+
+    Written in the transaction of the verb that moved it, once a claim and kind.
+    """
+
+    __tablename__ = "money_entries"
+    __table_args__ = (UniqueConstraint("claim_id", "kind"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    claim_id: Mapped[int] = mapped_column(ForeignKey("claims.id"))
+    kind: Mapped[str] = mapped_column(String(20))
+    amount: Mapped[Decimal] = mapped_column(Yuan)
+    at: Mapped[datetime] = mapped_column(UtcInstant, index=True)
+    by: Mapped[str] = mapped_column(String(255))
+    claim: Mapped[Claim] = relationship()
+
+    @classmethod
+    def in_scope(cls, companies: frozenset[int]) -> ColumnElement[bool]:
+        """The claim's company is one of them."""
+        return cls.claim.has(Claim.company_id.in_(companies))
+
+
+class PaymentRule(Audited, Base):
+    """The group's rule about paying, one row: above which amount a second person pays.
+
+    None: whoever recorded a claim may mark it paid.
+    """
+
+    __tablename__ = "payment_rules"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    second_person_above: Mapped[Decimal | None] = mapped_column(Yuan)
+
+    def audit_name(self) -> str:
+        """Nothing: there is one such row."""
+        return ""
 
 
 class IdempotencyKey(Base):

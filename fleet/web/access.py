@@ -46,6 +46,7 @@ class May(StrEnum):
     CHECK_CLAIMS = "check_claims"
     RECORD_CLAIMS = "record_claims"
     PAY_CLAIMS = "pay_claims"
+    RULE_PAYMENTS = "rule_payments"
     KEEP_PEOPLE = "keep_people"
     READ_HISTORY = "read_history"
 
@@ -64,6 +65,7 @@ ALLOWED: dict[May, frozenset[str]] = {
     May.CHECK_CLAIMS: frozenset(ROLES),
     May.RECORD_CLAIMS: frozenset({FINANCE}),
     May.PAY_CLAIMS: frozenset({FINANCE}),
+    May.RULE_PAYMENTS: frozenset({GROUP_ADMINISTRATOR}),
     May.KEEP_PEOPLE: frozenset({GROUP_ADMINISTRATOR}),
     May.READ_HISTORY: frozenset({GROUP_ADMINISTRATOR, AUDITOR}),
 }

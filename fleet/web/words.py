@@ -217,7 +217,17 @@ DECISION: Words = {
     "held": _l("Held"),
     "refused": _l("Refused"),
 }
-CLAIM_STATE: Words = {**DECISION, "paid": _l("Paid")}
+CLAIM_STATE: Words = {**DECISION, "paid": _l("Paid"), "reversed": _l("Reversed")}
+REVERSED_FOR: Words = {
+    "refunded": _l("The insurer gave the premium back"),
+    "red_invoice": _l("A red invoice took the invoice back"),
+}
+REPLAY: Words = {
+    "facts": _l("the facts kept cannot be read, or were changed"),
+    "rulebook": _l("the version of the rulebook is not there any more"),
+    "decision": _l("another decision comes out"),
+    "reasons": _l("other reasons come out"),
+}
 CHANNEL: Words = {
     "mail": _l("Mail"),
     "chat": _l("Chat"),
@@ -375,6 +385,8 @@ VOCABULARIES: Mapping[str, Words] = {
     "answer_problem": ANSWER_PROBLEM,
     "decision": DECISION,
     "claim_state": CLAIM_STATE,
+    "reversed_for": REVERSED_FOR,
+    "replay": REPLAY,
     "actor": ACTOR,
     "channel": CHANNEL,
     "notice_state": NOTICE_STATE,

@@ -14,7 +14,9 @@ from sqlalchemy import func, select, text
 
 from fleet.people.tables import Company
 from fleet.reimbursement import refusals, service
-from fleet.reimbursement.tables import Claim, Decision, IdempotencyKey
+from fleet.reimbursement.reversing import reverse
+from fleet.reimbursement.rules import RED_INVOICE, Why
+from fleet.reimbursement.tables import Claim, Decision, IdempotencyKey, MoneyEntry
 from fleet.storage import EVERYTHING, Scope, act, db, limit_to
 from fleet.storage.history import HistoryEntry, verify
 from tests.reimbursement.records import (
@@ -234,6 +236,31 @@ def test_eight_people_pay_one_claim(together):
     assert sorted(found) == ["AlreadyPaid"] * 7 + ["paid"]
     entries = select(func.count()).where(HistoryEntry.verb == "pay_claim")
     assert db.session.scalar(entries) == 1
+
+
+def test_eight_people_reverse_one_claim(together):
+    claim_id = service.record(asked(), BY, AT).id
+    service.pay(claim_id, BY, AT)
+    why = Why(RED_INVOICE, "26992000000199999999")
+    found = together(*[lambda: reverse(claim_id, why, BY, AT).state] * 8)
+    assert sorted(found) == ["ReversedAlready"] * 7 + ["reversed"]
+    kinds = db.session.scalars(select(MoneyEntry.kind).order_by(MoneyEntry.id)).all()
+    assert kinds == ["paid", "reversed"]
+    assert verify() is None
+
+
+def test_one_pays_while_another_reverses(together):
+    """Whoever is first, every yuan that went out is entered, and came back or stays."""
+    claim_id = service.record(asked(), BY, AT).id
+    why = Why(RED_INVOICE, "26992000000199999999")
+    together(
+        lambda: service.pay(claim_id, BY, AT).state,
+        lambda: reverse(claim_id, why, BY, AT).state,
+    )
+    claim = service.claim_with_decisions(claim_id)
+    kinds = db.session.scalars(select(MoneyEntry.kind).order_by(MoneyEntry.id)).all()
+    assert claim.state == "reversed"
+    assert kinds == (["paid", "reversed"] if claim.paid_at else [])
 
 
 def test_two_people_decide_a_held_claim_again(together, kept):

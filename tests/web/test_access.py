@@ -42,6 +42,7 @@ GET api_reimbursement.list_claims CDFGA
 POST api_reimbursement.mark_paid F
 GET api_reimbursement.read_claim CDFGA
 POST api_reimbursement.record_claim F
+POST api_reimbursement.reverse_claim F
 GET api_renewals.renewals CDFGA
 GET api_workbook.import_told DG
 POST api_workbook.start_import DG
@@ -121,6 +122,13 @@ GET policies.index CDFGA
 GET policies.record DG
 POST policies.record DG
 GET policies.show CDFGA
+GET money.index CDFGA
+GET money.export CDFGA
+GET money.reverse F
+POST money.reverse_claim F
+GET money.payment_rule G
+POST money.change_payment_rule G
+GET verify.show *
 POST reimbursement.again F
 GET reimbursement.check CDFGA
 POST reimbursement.check_claim CDFGA
@@ -210,7 +218,7 @@ WHOLE_GROUP = "GA"
 NOBODYS = {
     "calendar.feed",
     *("notices.end_snooze", "notices.forget_chat", "notices.mark_read", "notices.open_notice"),
-    *("notices.snooze", "people.revoke_token"),
+    *("notices.snooze", "people.revoke_token", "verify.show"),
 }
 FINE = {200, 201, 202, 302, 303, 400, 409, 415, 422}
 
@@ -261,7 +269,7 @@ def value(name: str, endpoint: str, rows: cast.Rows) -> str | int:
     if name == "number":
         return rows.ids["designation" if room == "insurers" else "upload"]
     ones = dict.fromkeys(("token_id", "snooze_id", "task_id"), 1)
-    return {"vin": rows.vin, "code": "INS-A", "secret": "nobodys", **ones}[name]
+    return {"vin": rows.vin, "code": "INS-A", "secret": "nobodys", "token": "x", **ones}[name]
 
 
 @pytest.fixture
