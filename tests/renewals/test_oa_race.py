@@ -25,7 +25,9 @@ def test_of_two_calls_at_once_each_is_taken_once_and_the_later_word_stands(setti
             ((said(typed), ""), (said(event="withdrawn"), B + "4")),  # typed in meanwhile
         ],
     )
-    assert found == [[200, 200], [200, 409], [200, 200], [1, 200]]
+    assert found[:3] == [[200, 200], [200, 409], [200, 200]]
+    # Typed in before the OA took it back, or refused after: the request is prepared either way.
+    assert found[3] in ([0, 200], [1, 200])
     assert state(typed) == state(same) == "prepared"
     assert [moves(id_)[:1] for id_ in (same, once)] == [[("approve", "prepared", "approved")]] * 2
     assert {state(id_) for id_ in under} == {"prepared"}
