@@ -22,7 +22,14 @@ from sqlalchemy import select
 from fleet.insurers.tables import Insurer
 from fleet.people.tables import Company
 from fleet.policies.tables import Policy
-from fleet.reimbursement import ledger, ledger_pages, rules, service, verify_pages
+from fleet.reimbursement import (
+    ledger,
+    ledger_pages,
+    rules,
+    service,
+    sheet_pages,
+    verify_pages,
+)
 from fleet.reimbursement.forms import ClaimForm, ReversedForm
 from fleet.reimbursement.replay import differs
 from fleet.reimbursement.service import Checked, Wanted, shown
@@ -42,7 +49,7 @@ from fleet.web.words import CLAIM_STATE, label
 from fleet.words import Days
 
 pages = Blueprint("reimbursement", __name__, url_prefix="/reimbursement")
-more: tuple[Blueprint, ...] = (ledger_pages.pages, verify_pages.verify)
+more: tuple[Blueprint, ...] = (ledger_pages.pages, verify_pages.verify, sheet_pages.pages)
 
 SORTS = {
     "number": Claim.id,

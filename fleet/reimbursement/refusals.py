@@ -106,6 +106,22 @@ class NoClaimColumns(Refusal):
         )
 
 
+class MayNotRecord(Refusal):
+    """Only finance records claims; others may have them decided."""
+
+    status = HTTPStatus.FORBIDDEN
+
+    def __init__(self) -> None:
+        super().__init__(_("You may check claims but not record them."))
+
+
+class SheetGone(Refusal):
+    """The file of a sheet is no longer there."""
+
+    def __init__(self) -> None:
+        super().__init__(_("The sheet is no longer there. Upload the file again."))
+
+
 class AnothersInvoice(Refusal):
     """The invoice stands on a claim of a company that is not the caller's."""
 

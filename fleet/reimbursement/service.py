@@ -5,7 +5,7 @@ No verb overrides a refusal: what the rule refuses, nobody pays (4.1).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, TypeVar
@@ -57,10 +57,13 @@ __all__ = [
     "asked_of",
     "check",
     "check_sheet",
+    "claim_of",
     "claim_with_decisions",
     "claims_like",
     "decide_again",
+    "decided",
     "is_taken_back",
+    "lock_policies",
     "page_of",
     "pay",
     "record",
@@ -111,9 +114,14 @@ def check(asked: Asked, at: datetime, apart_from: int = 0) -> Checked:
     if found is None:
         raise CompanyUnknown(asked.company)
     company, facts = found
+    return decided(asked, company.id, facts, at)
+
+
+def decided(asked: Asked, company_id: int, facts: heart.Facts, at: datetime) -> Checked:
+    """A claim decided by facts that were gathered before."""
     book: Rulebook = current_app.extensions["rulebook"]
     since = _rulebook_since(facts, book)
-    return Checked(company.id, asked, facts, heart.decide(facts, book), since, at)
+    return Checked(company_id, asked, facts, heart.decide(facts, book), since, at)
 
 
 def _rulebook_since(facts: heart.Facts, book: Rulebook) -> date:
@@ -163,21 +171,26 @@ def record_once(asked: Asked, once: Once, by: Actor, at: datetime) -> Answer:
 
 def _record(asked: Asked, deed: Deed) -> Claim:
     _lock_policy(asked.policy_number)
-    checked = check(asked, deed.at)
-    columns = {k: v for k, v in asdict(asked).items() if k != "company"}
+    claim = claim_of(check(asked, deed.at), deed)
+    db.session.add(claim)
+    db.session.flush()
+    deed.subject = claim.audit_name()
+    return claim
+
+
+def claim_of(checked: Checked, deed: Deed) -> Claim:
+    """A checked claim as a row with its decision, to be added within the verb under way."""
+    columns = {k: v for k, v in asdict(checked.asked).items() if k != "company"}
     claim = Claim(
         **columns,
         company_id=checked.company_id,
-        invoice_key=asked.invoice_key,
+        invoice_key=checked.asked.invoice_key,
         state=checked.decision.decision,
         recorded_at=deed.at,
         recorded_by=deed.by.name,
         recorded_by_id=deed.by.id,
     )
     claim.decisions = [_decision(checked, deed)]
-    db.session.add(claim)
-    db.session.flush()
-    deed.subject = claim.audit_name()
     return claim
 
 
@@ -195,12 +208,18 @@ def _until_alone(run: Callable[[], Done]) -> Done:
 
 
 def _lock_policy(number: str) -> None:
-    """Let one claim on a policy at a time be decided (PostgreSQL; SQLite's verb is alone)."""
+    lock_policies([number])
+
+
+def lock_policies(numbers: Iterable[str]) -> None:
+    """Let one claim on a policy at a time be decided (PostgreSQL; SQLite's verb is alone).
+
+    Always in the same order, so that two sheets do not wait for one another.
+    """
     table = Policy.__table__
+    chosen = select(table.c.id).where(table.c.policy_number.in_(sorted(numbers)))
     with everyone():
-        db.session.execute(
-            select(table.c.id).where(table.c.policy_number == number).with_for_update()
-        )
+        db.session.execute(chosen.order_by(table.c.id).with_for_update())
 
 
 def _decision(checked: Checked, deed: Deed) -> Decision:

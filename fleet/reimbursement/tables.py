@@ -178,3 +178,16 @@ class IdempotencyKey(Base):
     status: Mapped[int]
     body: Mapped[dict[str, Any]] = mapped_column(JSON)
     created_at: Mapped[datetime] = mapped_column(UtcInstant)
+
+
+class SheetClaim(Base):
+    """Which claim a row of a sheet became; the key lets a row be recorded once.
+
+    A sheet is known by the digest of its file: handed in again, it records nothing twice.
+    """
+
+    __tablename__ = "sheet_claims"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    row: Mapped[int] = mapped_column(primary_key=True)
+    claim_id: Mapped[int] = mapped_column(ForeignKey("claims.id"), unique=True)

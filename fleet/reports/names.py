@@ -176,6 +176,10 @@ VALUES: Mapping[str, LazyString] = {
     "version": _l("Version"),
     "vin": _l("VIN"),
     "withdrawn_for": _l("Withdrawn because"),
+    "rows": _l("Rows"),
+    "payable": _l("Payable"),
+    "held": _l("Held"),
+    "unreadable": _l("Unreadable"),
 }
 
 

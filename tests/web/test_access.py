@@ -44,6 +44,9 @@ GET api_reimbursement.read_claim CDFGA
 POST api_reimbursement.record_claim F
 POST api_reimbursement.reverse_claim F
 GET api_renewals.renewals CDFGA
+GET api_sheets.sheet_result CDFGA
+GET api_sheets.sheet_told CDFGA
+POST api_sheets.start_sheet CDFGA
 GET api_workbook.import_told DG
 POST api_workbook.start_import DG
 GET calendar.feed *
@@ -159,6 +162,9 @@ GET reports.history GA
 GET reports.home CDFGA
 GET reports.rulebook CDFGA
 POST reports.verify_history GA
+GET sheets.index CDFGA
+POST sheets.index CDFGA
+GET sheets.show CDFGA
 GET vehicles.add_type CDG
 POST vehicles.add_type CDG
 GET vehicles.edit CDG
@@ -337,7 +343,8 @@ def test_everybody_gets_the_answer_of_the_table(app: Flask, world: World, who: s
 
 def is_ones_own(cell: Cell) -> bool:
     """An upload and a task are their maker's alone; nobody of the cast made any."""
-    return cell.endpoint.startswith(("work.", "workbook.", "api_workbook."))
+    rooms = ("work.", "workbook.", "api_workbook.", "sheets.", "api_sheets.")
+    return cell.endpoint.startswith(rooms)
 
 
 def leads_to_sign_in(answer: TestResponse) -> bool:
