@@ -13,6 +13,7 @@ from fleet.web.words import label
 
 TABLES: Mapping[str, LazyString] = {
     "api_tokens": _l("token"),
+    "attachments": _l("document"),
     "calendar_feeds": _l("calendar address"),
     "claims": _l("claim"),
     "companies": _l("company"),
@@ -180,6 +181,12 @@ VALUES: Mapping[str, LazyString] = {
     "payable": _l("Payable"),
     "held": _l("Held"),
     "unreadable": _l("Unreadable"),
+    "received_digest": _l("Digest as received"),
+    "mimetype": _l("Kind of file"),
+    "size": _l("Bytes"),
+    "added_at": _l("Added"),
+    "added_by": _l("Added by"),
+    "wrong_why": _l("Why it is wrong"),
 }
 
 

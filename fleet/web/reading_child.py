@@ -189,7 +189,7 @@ def checked_copy(path: Path) -> io.BytesIO:
     copy = io.BytesIO()
     try:
         with zipfile.ZipFile(path) as archive, zipfile.ZipFile(copy, "w") as packed:
-            for name, content in _inflated(archive):
+            for name, content in inflated(archive):
                 if name.endswith((".xml", ".rels")):
                     packed.writestr(name, checked_part(name, content))
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, ValueError) as error:
@@ -200,7 +200,8 @@ def checked_copy(path: Path) -> io.BytesIO:
     return copy
 
 
-def _inflated(archive: zipfile.ZipFile) -> Iterator[tuple[str, bytes]]:
+def inflated(archive: zipfile.ZipFile) -> Iterator[tuple[str, bytes]]:
+    """Every entry's name and bytes; refused as soon as there are more than may be read."""
     entries = archive.infolist()
     if len(entries) > MOST_ENTRIES:
         raise Unreadable("too_many_entries", str(len(entries)))

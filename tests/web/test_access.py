@@ -31,6 +31,9 @@ LETTERS = {
 }
 MATRIX = """
 GET api-docs.openapi_json *
+POST api_attachments.attach_document CDFG
+GET api_attachments.fetch_document CDFGA
+GET api_attachments.list_documents CDFGA
 POST api_oa.hear_decision signature
 GET api_policies.standing CDFGA
 GET api_policies.summary CDFGA
@@ -49,6 +52,9 @@ GET api_sheets.sheet_told CDFGA
 POST api_sheets.start_sheet CDFGA
 GET api_workbook.import_told DG
 POST api_workbook.start_import DG
+POST attachments.add CDFG
+GET attachments.fetch CDFGA
+POST attachments.mark_wrong CDFG
 GET calendar.feed *
 GET calendar.index CDFGAS
 POST calendar.make CDFGAS
@@ -222,6 +228,7 @@ NAMES = {
 WHOLE_GROUP = "GA"
 # What these name by a number is somebody's own; nobody of the cast has one.
 NOBODYS = {
+    *("api_attachments.fetch_document", "attachments.fetch", "attachments.mark_wrong"),
     "calendar.feed",
     *("notices.end_snooze", "notices.forget_chat", "notices.mark_read", "notices.open_notice"),
     *("notices.snooze", "people.revoke_token", "verify.show"),
@@ -274,7 +281,7 @@ def value(name: str, endpoint: str, rows: cast.Rows) -> str | int:
         return rows.number
     if name == "number":
         return rows.ids["designation" if room == "insurers" else "upload"]
-    ones = dict.fromkeys(("token_id", "snooze_id", "task_id"), 1)
+    ones = dict.fromkeys(("token_id", "snooze_id", "task_id", "attachment_id"), 1)
     return {"vin": rows.vin, "code": "INS-A", "secret": "nobodys", "token": "x", **ones}[name]
 
 
