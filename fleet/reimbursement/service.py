@@ -5,7 +5,7 @@ No verb overrides a refusal: what the rule refuses, nobody pays (4.1).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, TypeVar
@@ -19,7 +19,7 @@ from fleet.insurers.tables import Insurer
 from fleet.people.tables import Company
 from fleet.policies.tables import Policy
 from fleet.reimbursement import ledger, rules
-from fleet.reimbursement.facts import claimants, gather_one
+from fleet.reimbursement.facts import claimants, gather_one, lock_policies
 from fleet.reimbursement.refusals import (
     AlreadyPaid,
     AnothersInvoice,
@@ -63,7 +63,6 @@ __all__ = [
     "decide_again",
     "decided",
     "is_taken_back",
-    "lock_policies",
     "page_of",
     "pay",
     "record",
@@ -209,17 +208,6 @@ def _until_alone(run: Callable[[], Done]) -> Done:
 
 def _lock_policy(number: str) -> None:
     lock_policies([number])
-
-
-def lock_policies(numbers: Iterable[str]) -> None:
-    """Let one claim on a policy at a time be decided (PostgreSQL; SQLite's verb is alone).
-
-    Always in the same order, so that two sheets do not wait for one another.
-    """
-    table = Policy.__table__
-    chosen = select(table.c.id).where(table.c.policy_number.in_(sorted(numbers)))
-    with everyone():
-        db.session.execute(chosen.order_by(table.c.id).with_for_update())
 
 
 def _decision(checked: Checked, deed: Deed) -> Decision:

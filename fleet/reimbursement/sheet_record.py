@@ -12,10 +12,10 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import selectinload
 
 from fleet.reimbursement import rules
-from fleet.reimbursement.facts import claimants, gather
+from fleet.reimbursement.facts import claimants, gather, lock_policies
 from fleet.reimbursement.refusals import TooBusy
 from fleet.reimbursement.rules import Asked
-from fleet.reimbursement.service import TRIES, claim_of, decided, lock_policies
+from fleet.reimbursement.service import TRIES, claim_of, decided
 from fleet.reimbursement.sheet import ADDED, CLAIM, UNREADABLE, Answer, Said
 from fleet.reimbursement.sheet_stood import Stood
 from fleet.reimbursement.tables import Claim, SheetClaim

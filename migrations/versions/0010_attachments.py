@@ -1,14 +1,14 @@
 """Which claim a row of a sheet became; the documents attached to a claim.
 
 Revision ID: 0010_attachments
-Follows: 0008_oa
+Follows: 0009_ledger
 """
 
 from alembic import op
 import sqlalchemy as sa
 
 revision = '0010_attachments'
-down_revision = '0008_oa'
+down_revision = '0009_ledger'
 branch_labels = None
 depends_on = None
 
