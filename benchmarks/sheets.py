@@ -37,7 +37,7 @@ from fleet.work.pulse import worker_is_alive  # noqa: E402
 
 API = "/api/v1/reimbursements"
 LEAST = 5  # times the speed of one by one
-MOST_GROWN = 1.25  # of the worker's peak, from the smallest sheet to the largest
+MOST_GROWN = 80  # MB from the smallest sheet to the largest: SQLite keeps 64 MB of its pages
 MEGABYTE = 1024
 HEADINGS = (
     *("company", "policy_number", "insurer", "invoice_number", "invoice_date", "invoice_total"),
@@ -173,8 +173,9 @@ def main() -> int:
             four = check_http.ask(port, f"{API}/check", 4, chosen.seconds)
         print(f"one by one over the API: {alone:7.0f} claims/s; by four at once: {four:.0f}")
         print(f"a sheet is {speed / alone:.1f} times as fast; asked for: {LEAST}")
-        print(f"the worker's peak grew {peaks[-1] / peaks[0]:.2f}-fold; at most: {MOST_GROWN}")
-    return 0 if speed >= LEAST * alone and peaks[-1] <= MOST_GROWN * peaks[0] else 1
+        grown = peaks[-1] - peaks[0]
+        print(f"the worker's peak grew by {grown:.0f} MB; at most: {MOST_GROWN}")
+    return 0 if speed >= LEAST * alone and grown <= MOST_GROWN else 1
 
 
 if __name__ == "__main__":

@@ -257,13 +257,13 @@ def test_killed_in_the_middle_each_row_is_recorded_once(finance, worker, setting
     finance.post(PAGE, **handed_in(long_sheet(1000), record="y"))
     with starting(settings) as start:
         first = start("worker", "--lease", "1.5")
-        until(lambda: counted() >= 200)
+        until(lambda: counted() >= 200, 90)
         first.kill()
         first.wait()
         before = counted()
         assert before % 200 == 0
         start("worker", "--lease", "1.5")
-        until(lambda: latest().state == "done")
+        until(lambda: latest().state == "done", 90)
     assert latest().attempts == 2
     assert before < counted() == counted(SheetClaim) == 1000
     entries = select(func.count()).where(HistoryEntry.verb == "record_claims")
