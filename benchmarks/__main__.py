@@ -35,7 +35,7 @@ def main() -> int:
             print(
                 "The real portfolio (../shared/data/es-motor) is not beside this clone: left out."
             )
-        done.append(run("check_http.py"))
+        done += [run("check_http.py"), run("sheets.py")]
         return 0 if all(done) else 1
     finally:
         shutil.rmtree(workdir)

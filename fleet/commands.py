@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from functools import wraps
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -173,14 +174,16 @@ def check_reimbursements(path: Path, out: Path, *, as_json: bool) -> None:
     """Decide a sheet of claims (.csv or .xlsx) and record nothing."""
     from fleet.reimbursement.service import check_sheet  # noqa: PLC0415 - commands start fast
 
-    try:
-        result = check_sheet(path, out, at=clock.now())
-    except OSError as error:  # no such folder, or none that may be written into
-        stop(f"{out}: {error.strerror}", UNREADABLE)
-    if as_json:
-        lines([result.as_dict()])
-    else:
-        click.echo(result.as_text())
+    with TemporaryFile("w+", encoding="utf-8") as items:
+        try:
+            result = check_sheet(path, out, clock.now(), items if as_json else None)
+        except OSError as error:  # no such folder, or none that may be written into
+            stop(f"{out}: {error.strerror}", UNREADABLE)
+        if as_json:
+            items.seek(0)
+            sys.stdout.writelines(result.as_json(items))
+        else:
+            click.echo(result.as_text())
     sys.exit(REFUSED_ROWS if result.unreadable else 0)
 
 

@@ -66,6 +66,9 @@ class Settings:
         "FLEET_OA_SECRET_FALLBACKS", "", "Earlier OA secrets, a comma between, for rotation."
     )
     upload_limit_mb: str = _setting("FLEET_UPLOAD_LIMIT_MB", "20", "Largest upload in megabytes.")
+    attachment_limit_mb: str = _setting(
+        "FLEET_ATTACHMENT_LIMIT_MB", "10", "Largest document attached to a claim, in megabytes."
+    )
     mail_server: str = _setting("FLEET_MAIL_SERVER", "localhost", "SMTP server for mail to people.")
     mail_port: str = _setting("FLEET_MAIL_PORT", "25", "Port of the SMTP server.")
     mail_sender: str = _setting(

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Response, jsonify, request
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
-from fleet.reimbursement import rules
+from fleet.reimbursement import attachment_api, rules, sheet_api
 from fleet.reimbursement.refusals import KeyUnreadable
 from fleet.reimbursement.reversing import reverse
 from fleet.reimbursement.rules import REVERSALS, Asked, Why
@@ -35,6 +35,7 @@ from fleet.web.errors import Refusal, problem
 from fleet.web.findings import explain
 
 calls = blueprint("reimbursement", "Whether a premium may be reimbursed")
+more = (sheet_api.calls, attachment_api.calls)
 KEY = "Idempotency-Key"
 LONGEST_KEY = 255
 

@@ -191,6 +191,16 @@ def _policies(numbers: set[str]) -> dict[str, _PolicyRow]:
     return {row[1]: _PolicyRow._make(row) for row in _rows(_POLICIES_OF, numbers=sorted(numbers))}
 
 
+def lock_policies(numbers: Iterable[str]) -> None:
+    """Let one claim on a policy at a time be decided (PostgreSQL; SQLite's verb is alone).
+
+    Always in the same order, so that two sheets do not wait for one another.
+    """
+    chosen = select(_POLICY.c.id).where(_POLICY.c.policy_number.in_(sorted(numbers)))
+    with everyone():
+        db.session.execute(chosen.order_by(_POLICY.c.id).with_for_update())
+
+
 def _vehicles(ids: set[int]) -> dict[int, VehicleFacts]:
     return {one.vehicle_id: one for one in vehicle_facts(ids)}
 

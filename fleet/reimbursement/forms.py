@@ -7,7 +7,8 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import SelectField
+from flask_wtf.file import FileField, FileRequired
+from wtforms import BooleanField, SelectField
 
 from fleet.reimbursement import rules
 from fleet.reimbursement.rules import Asked, Why
@@ -94,6 +95,20 @@ class ClaimForm(Form):
             **{column: self[column].data or None for column in rules.COLUMNS}
             | {name: self[name].data for name in rules.MONEY}
         )
+
+
+class SheetForm(Form):
+    """A sheet of claims to decide, and to record where that is asked for."""
+
+    file = FileField(
+        _l("Sheet of claims (.xlsx or .csv)"),
+        validators=[FileRequired(_l("Choose a file."))],
+        render_kw={"accept": ".xlsx,.csv", "required": True},
+    )
+    record = BooleanField(
+        _l("Record every row as a claim"),
+        description=_l("Each row becomes a claim once, also where the sheet is uploaded again."),
+    )
 
 
 class ReversedForm(Form):

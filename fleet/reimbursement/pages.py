@@ -22,7 +22,16 @@ from sqlalchemy import select
 from fleet.insurers.tables import Insurer
 from fleet.people.tables import Company
 from fleet.policies.tables import Policy
-from fleet.reimbursement import ledger, ledger_pages, rules, service, verify_pages
+from fleet.reimbursement import (
+    attachment_pages,
+    ledger,
+    ledger_pages,
+    rules,
+    service,
+    sheet_pages,
+    verify_pages,
+)
+from fleet.reimbursement.attachments import MOST, attached_to
 from fleet.reimbursement.forms import ClaimForm, ReversedForm
 from fleet.reimbursement.replay import differs
 from fleet.reimbursement.service import Checked, Wanted, shown
@@ -42,7 +51,12 @@ from fleet.web.words import CLAIM_STATE, label
 from fleet.words import Days
 
 pages = Blueprint("reimbursement", __name__, url_prefix="/reimbursement")
-more: tuple[Blueprint, ...] = (ledger_pages.pages, verify_pages.verify)
+more: tuple[Blueprint, ...] = (
+    ledger_pages.pages,
+    verify_pages.verify,
+    sheet_pages.pages,
+    attachment_pages.pages,
+)
 
 SORTS = {
     "number": Claim.id,
@@ -210,6 +224,9 @@ def _claim_page(found: Claim, refusal: Refusal | None = None) -> str:
         refusal=refusal,
         taken_back=service.is_taken_back(found),
         above=ledger.second_person_above(),
+        attachments=attached_to(found.id),
+        may_attach=attachment_pages.may_attach(found),
+        most_attached=MOST,
     )
 
 

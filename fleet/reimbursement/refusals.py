@@ -106,6 +106,74 @@ class NoClaimColumns(Refusal):
         )
 
 
+class MayNotRecord(Refusal):
+    """Only finance records claims; others may have them decided."""
+
+    status = HTTPStatus.FORBIDDEN
+
+    def __init__(self) -> None:
+        super().__init__(_("You may check claims but not record them."))
+
+
+class MayNotAttach(Refusal):
+    """Who looks only adds nothing."""
+
+    status = HTTPStatus.FORBIDDEN
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("Only finance and those who keep the company's vehicles may add or mark documents.")
+        )
+
+
+class AttachmentUnknown(NotFound):
+    """There is no such document on the claim, or its file is gone or no longer what it was."""
+
+    def __init__(self) -> None:
+        super().__init__(_("document"))
+
+
+class AttachedBefore(Refusal):
+    """The same file stands on the claim already."""
+
+    field = "file"
+
+    def __init__(self) -> None:
+        super().__init__(_("This document is attached to the claim already."))
+
+
+class TooManyAttachments(Refusal):
+    """A claim has as many documents as it may."""
+
+    field = "file"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(_("A claim may have %(most)s documents at most.", most=most))
+
+
+class MarkedBefore(Refusal):
+    """The document is marked wrong already."""
+
+    def __init__(self) -> None:
+        super().__init__(_("This document is marked wrong already."))
+
+
+class WhyMissing(Refusal):
+    """A document is not marked wrong without a reason."""
+
+    field = "why"
+
+    def __init__(self) -> None:
+        super().__init__(_("Say why the document is wrong, in 500 characters at most."))
+
+
+class SheetGone(Refusal):
+    """The file of a sheet is no longer there."""
+
+    def __init__(self) -> None:
+        super().__init__(_("The sheet is no longer there. Upload the file again."))
+
+
 class AnothersInvoice(Refusal):
     """The invoice stands on a claim of a company that is not the caller's."""
 

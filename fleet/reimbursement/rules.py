@@ -143,8 +143,23 @@ def keep(column: str, said: str) -> str | Decimal | date | None:
     CannotRead where it is not what its column asks, too long, too much, or parts of a fen.
     """
     value = _READINGS[column](said)
-    if value is None or value == "":
-        return None
+    return None if value is None or value == "" else _as_kept(column, value)
+
+
+def to_record(asked: Asked) -> tuple[Asked | None, list[str]]:
+    """A claim of a sheet as it is kept; None and the columns that do not fit where any does not."""
+    values: dict[str, Any] = {}
+    bad: list[str] = []
+    for column in COLUMNS:
+        value = getattr(asked, column)
+        try:
+            values[column] = None if value is None else _as_kept(column, value)
+        except CannotRead:
+            bad.append(column)
+    return (None, sorted(bad)) if bad else (Asked(**values), [])
+
+
+def _as_kept(column: str, value: str | Decimal | date) -> str | Decimal | date:
     if isinstance(value, Decimal):
         if abs(value) >= MOST_YUAN or value != round(value, 2):
             raise CannotRead

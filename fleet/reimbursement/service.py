@@ -19,7 +19,7 @@ from fleet.insurers.tables import Insurer
 from fleet.people.tables import Company
 from fleet.policies.tables import Policy
 from fleet.reimbursement import ledger, rules
-from fleet.reimbursement.facts import claimants, gather_one
+from fleet.reimbursement.facts import claimants, gather_one, lock_policies
 from fleet.reimbursement.refusals import (
     AlreadyPaid,
     AnothersInvoice,
@@ -57,9 +57,11 @@ __all__ = [
     "asked_of",
     "check",
     "check_sheet",
+    "claim_of",
     "claim_with_decisions",
     "claims_like",
     "decide_again",
+    "decided",
     "is_taken_back",
     "page_of",
     "pay",
@@ -111,9 +113,14 @@ def check(asked: Asked, at: datetime, apart_from: int = 0) -> Checked:
     if found is None:
         raise CompanyUnknown(asked.company)
     company, facts = found
+    return decided(asked, company.id, facts, at)
+
+
+def decided(asked: Asked, company_id: int, facts: heart.Facts, at: datetime) -> Checked:
+    """A claim decided by facts that were gathered before."""
     book: Rulebook = current_app.extensions["rulebook"]
     since = _rulebook_since(facts, book)
-    return Checked(company.id, asked, facts, heart.decide(facts, book), since, at)
+    return Checked(company_id, asked, facts, heart.decide(facts, book), since, at)
 
 
 def _rulebook_since(facts: heart.Facts, book: Rulebook) -> date:
@@ -163,21 +170,26 @@ def record_once(asked: Asked, once: Once, by: Actor, at: datetime) -> Answer:
 
 def _record(asked: Asked, deed: Deed) -> Claim:
     _lock_policy(asked.policy_number)
-    checked = check(asked, deed.at)
-    columns = {k: v for k, v in asdict(asked).items() if k != "company"}
+    claim = claim_of(check(asked, deed.at), deed)
+    db.session.add(claim)
+    db.session.flush()
+    deed.subject = claim.audit_name()
+    return claim
+
+
+def claim_of(checked: Checked, deed: Deed) -> Claim:
+    """A checked claim as a row with its decision, to be added within the verb under way."""
+    columns = {k: v for k, v in asdict(checked.asked).items() if k != "company"}
     claim = Claim(
         **columns,
         company_id=checked.company_id,
-        invoice_key=asked.invoice_key,
+        invoice_key=checked.asked.invoice_key,
         state=checked.decision.decision,
         recorded_at=deed.at,
         recorded_by=deed.by.name,
         recorded_by_id=deed.by.id,
     )
     claim.decisions = [_decision(checked, deed)]
-    db.session.add(claim)
-    db.session.flush()
-    deed.subject = claim.audit_name()
     return claim
 
 
@@ -195,12 +207,7 @@ def _until_alone(run: Callable[[], Done]) -> Done:
 
 
 def _lock_policy(number: str) -> None:
-    """Let one claim on a policy at a time be decided (PostgreSQL; SQLite's verb is alone)."""
-    table = Policy.__table__
-    with everyone():
-        db.session.execute(
-            select(table.c.id).where(table.c.policy_number == number).with_for_update()
-        )
+    lock_policies([number])
 
 
 def _decision(checked: Checked, deed: Deed) -> Decision:

@@ -19,6 +19,7 @@ REFUSED = "refused"
 PAID = "paid"
 REVERSED = "reversed"
 STATES = (PAYABLE, HELD, REFUSED, PAID, REVERSED)
+WHY_LENGTH = 500
 _STANDS = text("state IN ('payable', 'paid')")
 _FIRST = text("previous_id IS NULL")
 
@@ -178,3 +179,50 @@ class IdempotencyKey(Base):
     status: Mapped[int]
     body: Mapped[dict[str, Any]] = mapped_column(JSON)
     created_at: Mapped[datetime] = mapped_column(UtcInstant)
+
+
+class SheetClaim(Base):
+    """Which claim a row of a sheet became; the key lets a row be recorded once.
+
+    A sheet is known by the digest of its file: handed in again, it records nothing twice.
+    """
+
+    __tablename__ = "sheet_claims"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    row: Mapped[int] = mapped_column(primary_key=True)
+    claim_id: Mapped[int] = mapped_column(ForeignKey("claims.id"), unique=True)
+
+
+class Attachment(Audited, Scoped, Base):
+    """A document kept with a claim, by the digest of what is kept; never taken away.
+
+    `received_digest` is of the file as it was handed in: a picture is drawn anew, an electronic
+    voucher is kept as it is. A wrong one stays, with the reason why it is wrong.
+    """
+
+    __tablename__ = "attachments"
+    __table_args__ = (UniqueConstraint("claim_id", "received_digest"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    claim_id: Mapped[int] = mapped_column(ForeignKey("claims.id"), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    digest: Mapped[str] = mapped_column(String(64))
+    received_digest: Mapped[str] = mapped_column(String(64))
+    size: Mapped[int]
+    mimetype: Mapped[str] = mapped_column(String(80))
+    added_at: Mapped[datetime] = mapped_column(UtcInstant)
+    added_by: Mapped[str] = mapped_column(String(255))
+    wrong_why: Mapped[str | None] = mapped_column(String(WHY_LENGTH))
+    wrong_at: Mapped[datetime | None] = mapped_column(UtcInstant)
+    wrong_by: Mapped[str | None] = mapped_column(String(255))
+    claim: Mapped[Claim] = relationship()
+
+    @classmethod
+    def in_scope(cls, companies: frozenset[int]) -> ColumnElement[bool]:
+        """The claim's company is one of them."""
+        return cls.claim.has(Claim.company_id.in_(companies))
+
+    def audit_name(self) -> str:
+        """The claim's number and the document's name."""
+        return f"#{self.claim_id} {self.name}"

@@ -13,6 +13,7 @@ from fleet.web.words import label
 
 TABLES: Mapping[str, LazyString] = {
     "api_tokens": _l("token"),
+    "attachments": _l("document"),
     "calendar_feeds": _l("calendar address"),
     "claims": _l("claim"),
     "companies": _l("company"),
@@ -176,6 +177,16 @@ VALUES: Mapping[str, LazyString] = {
     "version": _l("Version"),
     "vin": _l("VIN"),
     "withdrawn_for": _l("Withdrawn because"),
+    "rows": _l("Rows"),
+    "payable": _l("Payable"),
+    "held": _l("Held"),
+    "unreadable": _l("Unreadable"),
+    "received_digest": _l("Digest as received"),
+    "mimetype": _l("Kind of file"),
+    "size": _l("Bytes"),
+    "added_at": _l("Added"),
+    "added_by": _l("Added by"),
+    "wrong_why": _l("Why it is wrong"),
 }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -129,6 +130,63 @@ def read_rows(path: Path) -> Table:
     if len(tables) != 1:
         raise UnreadableFile("not_one_sheet", str(len(tables)))
     return tables[0]
+
+
+@dataclass(slots=True)
+class LongSheet:
+    """A file's one sheet, kept outside of memory; cells are as in a Table.
+
+    `width` is the longest row's, `count` the number of rows below the headings.
+    """
+
+    spool: IO[str]
+    headings: list[Cell] = field(default_factory=list)
+    width: int = 0
+    count: int = 0
+
+    def rows(self) -> Iterator[tuple[int, list[Cell]]]:
+        """Every row below the headings as (row number in the file, cells), from the first on."""
+        self.spool.seek(0)
+        headed = False
+        for text in self.spool:
+            for number, *cells in json.loads(text, object_hook=_moment)[1]:
+                if headed:
+                    yield number, cells
+                headed = True
+
+    def take(self, batch: list[list[Any]]) -> None:
+        """Count rows and remember the first as the headings."""
+        for row in batch:
+            self.width = max(self.width, len(row) - 1)
+            if self.headings:
+                self.count += 1
+            else:
+                self.headings = row[1:]
+
+
+@contextmanager
+def long_sheet(path: Path) -> Iterator[LongSheet]:
+    """Read a file of one sheet as `read_rows` does, in little memory however long it is.
+
+    The whole file is read, and refused with UnreadableFile, before its first row is given.
+    """
+    with tempfile.TemporaryFile("w+", encoding="ascii") as spool:
+        sheet, found, is_empty = LongSheet(spool), 0, True
+        for line in _child(path):
+            if line[0] == "sheet":
+                is_empty = True
+            elif line[1]:
+                found, is_empty = found + is_empty, False
+                if found == 1:
+                    sheet.take(line[1])
+                    spool.write(json.dumps(line, default=_as_said, separators=(",", ":")) + "\n")
+        if found != 1:
+            raise UnreadableFile("not_one_sheet", str(found))
+        yield sheet
+
+
+def _as_said(moment: date) -> dict[str, str]:
+    return {"t" if isinstance(moment, datetime) else "d": moment.isoformat()}
 
 
 def _add(table: Table, batch: list[list[Any]]) -> None:

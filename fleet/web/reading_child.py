@@ -98,31 +98,35 @@ def csv_rows(path: Path) -> Iterator[list[Any]]:
     """The rows of a .csv in UTF-8 (with a byte order mark or without) or GB18030."""
     if path.stat().st_size > CSV_BYTES:
         raise Unreadable("csv_too_large", path.name)
-    text = _decoded(path)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
-    number = 0
-    try:
-        for number, cells in enumerate(reader, 1):
-            if number > CSV_ROWS:
-                raise Unreadable("too_many_rows", path.name)
-            if row := _trimmed(number, cells, path.name):
-                yield row
-    except csv.Error as error:
-        raise Unreadable("csv_form", f"{path.name}, {number + 1}") from error
+    encoding, number = _encoding(path), 0
+    with path.open(encoding=encoding, newline="") as file:
+        delimiter = _delimiter(file.readline())
+        file.seek(0)
+        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        try:
+            for number, cells in enumerate(reader, 1):
+                if number > CSV_ROWS:
+                    raise Unreadable("too_many_rows", path.name)
+                if row := _trimmed(number, cells, path.name):
+                    yield row
+        except csv.Error as error:
+            raise Unreadable("csv_form", f"{path.name}, {number + 1}") from error
 
 
-def _decoded(path: Path) -> str:
-    raw = path.read_bytes()
+def _encoding(path: Path) -> str:
+    """In which of the two the whole file reads; it is read again, so that none of it is held."""
     for encoding in ("utf-8-sig", "gb18030"):
         try:
-            return raw.decode(encoding)
+            with path.open(encoding=encoding, newline="") as file:
+                while file.read(MEGABYTE):
+                    pass
         except UnicodeDecodeError:
             continue
+        return encoding
     raise Unreadable("encoding", path.name)
 
 
-def _delimiter(text: str) -> str:
-    heading = text[: text.find("\n")] if "\n" in text else text
+def _delimiter(heading: str) -> str:
     return max(",;\t", key=heading.count)
 
 
@@ -185,7 +189,7 @@ def checked_copy(path: Path) -> io.BytesIO:
     copy = io.BytesIO()
     try:
         with zipfile.ZipFile(path) as archive, zipfile.ZipFile(copy, "w") as packed:
-            for name, content in _inflated(archive):
+            for name, content in inflated(archive):
                 if name.endswith((".xml", ".rels")):
                     packed.writestr(name, checked_part(name, content))
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, ValueError) as error:
@@ -196,7 +200,8 @@ def checked_copy(path: Path) -> io.BytesIO:
     return copy
 
 
-def _inflated(archive: zipfile.ZipFile) -> Iterator[tuple[str, bytes]]:
+def inflated(archive: zipfile.ZipFile) -> Iterator[tuple[str, bytes]]:
+    """Every entry's name and bytes; refused as soon as there are more than may be read."""
     entries = archive.infolist()
     if len(entries) > MOST_ENTRIES:
         raise Unreadable("too_many_entries", str(len(entries)))

@@ -295,8 +295,10 @@ REQUIREMENT: Words = {
 }
 TASK_KIND: Words = {
     "schedule": _l("Submission schedule"),
+    "check_claims": _l("Check of a sheet of claims"),
     "check_workbook": _l("Check of a workbook"),
     "import_workbook": _l("Import of a workbook"),
+    "record_claims": _l("Recording of a sheet of claims"),
     "write_letters": _l("Letters to companies"),
 }
 TASK_STATE: Words = {

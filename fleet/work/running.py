@@ -7,7 +7,7 @@ import logging
 import threading
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import IO, Any
 
 from sqlalchemy import Update, update
 from sqlalchemy.exc import SQLAlchemyError
@@ -98,9 +98,10 @@ class Running:
         if self.stop.is_set():
             raise Interrupted
 
-    def result(self, name: str, mimetype: str, content: bytes) -> None:
+    def result(self, name: str, mimetype: str, content: bytes | IO[bytes]) -> None:
         """Leave a file to be fetched; it stands on record when the task is done."""
-        digest = files.keep(io.BytesIO(content), suffix(self.task_id))
+        stream = io.BytesIO(content) if isinstance(content, bytes) else content
+        digest = files.keep(stream, suffix(self.task_id))
         if self.kept is not None and self.kept.digest != digest:
             files.forget(self.kept.digest, suffix(self.task_id))
         self.kept = Result(name, mimetype, digest)

@@ -67,7 +67,8 @@ def test_the_result_is_the_sheet_with_two_columns(tmp_path):
         row(policy_number="=1+1", invoice_number="12345678"),
     ]
     out = tmp_path / "out.csv"
-    result = check_sheet(write(tmp_path / "claims.csv", rows), out, AT)
+    kept = io.StringIO()
+    result = check_sheet(write(tmp_path / "claims.csv", rows), out, AT, kept)
     found = told(out)
     assert [*found[0]] == [*COLUMNS, "decision", "reasons"]
     for before, after in zip(rows, found, strict=True):
@@ -80,7 +81,7 @@ def test_the_result_is_the_sheet_with_two_columns(tmp_path):
         ("held", "policy_unknown"),
     ]
     assert result.unreadable == 1
-    assert result.as_dict() == {
+    assert json.loads("".join(result.as_json(kept.getvalue().splitlines()))) == {
         "rows": 4,
         "payable": 1,
         "held": 1,
@@ -172,9 +173,11 @@ def test_a_workbook_in_and_out(tmp_path):
         spoilt = cells | {"invoice_number": float(INVOICE)}
         sheet.write_row(2, 0, [spoilt[name] for name in COLUMNS])
         sheet.write_string(3, 0, "=1+1")
-    result = check_sheet(path, out, AT)
-    assert [one["decision"] for one in result.items] == ["payable", "unreadable", "unreadable"]
-    assert result.items[1]["reasons"] == ["invoice_number"]
+    kept = io.StringIO()
+    check_sheet(path, out, AT, kept)
+    items = [json.loads(one) for one in kept.getvalue().splitlines()]
+    assert [one["decision"] for one in items] == ["payable", "unreadable", "unreadable"]
+    assert items[1]["reasons"] == ["invoice_number"]
     found = load_workbook(out).get_sheet_by_index(0).to_python()
     assert found[0] == [*COLUMNS, "decision", "reasons"]
     assert found[1][-3:] == [1250.0, "payable", ""]

@@ -15,8 +15,8 @@ from tools import backup
 def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An instance folder with a database whose last commit is still in the write-ahead log."""
     folder = tmp_path / "instance"
-    (folder / "files").mkdir(parents=True)
-    (folder / "files" / "licence.png").write_bytes(b"picture")
+    (folder / "uploads").mkdir(parents=True)
+    (folder / "uploads" / "aa.attached").write_bytes(b"picture")
     (folder / "history-head.log").write_text("chain 1 digest\n")
     monkeypatch.setenv("FLEET_INSTANCE", str(folder))
     monkeypatch.delenv("FLEET_DATABASE_URL", raising=False)
@@ -32,7 +32,7 @@ def test_a_backup_holds_what_is_still_in_the_log(installation: Path, tmp_path: P
         assert backup.main([str(tmp_path / "copy")]) == 0
     with closing(sqlite3.connect(tmp_path / "copy" / backup.DATABASE)) as copy:
         assert copy.execute("SELECT vin FROM vehicles").fetchall() == [("kept",)]
-    assert (tmp_path / "copy" / "files" / "licence.png").read_bytes() == b"picture"
+    assert (tmp_path / "copy" / "uploads" / "aa.attached").read_bytes() == b"picture"
     assert (tmp_path / "copy" / "history-head.log").read_text() == "chain 1 digest\n"
 
 

@@ -31,6 +31,9 @@ LETTERS = {
 }
 MATRIX = """
 GET api-docs.openapi_json *
+POST api_attachments.attach_document CDFG
+GET api_attachments.fetch_document CDFGA
+GET api_attachments.list_documents CDFGA
 POST api_oa.hear_decision signature
 GET api_policies.standing CDFGA
 GET api_policies.summary CDFGA
@@ -44,8 +47,14 @@ GET api_reimbursement.read_claim CDFGA
 POST api_reimbursement.record_claim F
 POST api_reimbursement.reverse_claim F
 GET api_renewals.renewals CDFGA
+GET api_sheets.sheet_result CDFGA
+GET api_sheets.sheet_told CDFGA
+POST api_sheets.start_sheet CDFGA
 GET api_workbook.import_told DG
 POST api_workbook.start_import DG
+POST attachments.add CDFG
+GET attachments.fetch CDFGA
+POST attachments.mark_wrong CDFG
 GET calendar.feed *
 GET calendar.index CDFGAS
 POST calendar.make CDFGAS
@@ -159,6 +168,9 @@ GET reports.history GA
 GET reports.home CDFGA
 GET reports.rulebook CDFGA
 POST reports.verify_history GA
+GET sheets.index CDFGA
+POST sheets.index CDFGA
+GET sheets.show CDFGA
 GET vehicles.add_type CDG
 POST vehicles.add_type CDG
 GET vehicles.edit CDG
@@ -216,6 +228,7 @@ NAMES = {
 WHOLE_GROUP = "GA"
 # What these name by a number is somebody's own; nobody of the cast has one.
 NOBODYS = {
+    *("api_attachments.fetch_document", "attachments.fetch", "attachments.mark_wrong"),
     "calendar.feed",
     *("notices.end_snooze", "notices.forget_chat", "notices.mark_read", "notices.open_notice"),
     *("notices.snooze", "people.revoke_token", "verify.show"),
@@ -268,7 +281,7 @@ def value(name: str, endpoint: str, rows: cast.Rows) -> str | int:
         return rows.number
     if name == "number":
         return rows.ids["designation" if room == "insurers" else "upload"]
-    ones = dict.fromkeys(("token_id", "snooze_id", "task_id"), 1)
+    ones = dict.fromkeys(("token_id", "snooze_id", "task_id", "attachment_id"), 1)
     return {"vin": rows.vin, "code": "INS-A", "secret": "nobodys", "token": "x", **ones}[name]
 
 
@@ -337,7 +350,8 @@ def test_everybody_gets_the_answer_of_the_table(app: Flask, world: World, who: s
 
 def is_ones_own(cell: Cell) -> bool:
     """An upload and a task are their maker's alone; nobody of the cast made any."""
-    return cell.endpoint.startswith(("work.", "workbook.", "api_workbook."))
+    rooms = ("work.", "workbook.", "api_workbook.", "sheets.", "api_sheets.")
+    return cell.endpoint.startswith(rooms)
 
 
 def leads_to_sign_in(answer: TestResponse) -> bool:
