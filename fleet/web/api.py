@@ -14,6 +14,7 @@ from fleet.web import errors
 PREFIX = "/api/v1"
 PROBLEM = "application/problem+json"
 MOST = 500
+NO_NUL = {"pattern": "^[^\\x00]*$"}  # how a text of a query is described: none may hold a NUL
 LAST_PAGE = 1_000_000
 
 
