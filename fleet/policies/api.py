@@ -17,14 +17,14 @@ from fleet.vehicles.service import company_of, vehicle_of
 from fleet.vehicles.tables import Vehicle
 from fleet.web import clock, lists, moments
 from fleet.web.access import May, needs
-from fleet.web.api import NO_NUL, PageQuery, blueprint
+from fleet.web.api import DAY, NO_NUL, PageQuery, blueprint
 from fleet.web.errors import NotFound
 
 calls = blueprint("policies", "Vehicles")
 
 _CODE = validate.Length(max=40)
 _MOMENT = (
-    r"^(19|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    f"^(19|20)[0-9]{{2}}-{DAY}"
     r"(T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?(Z|[-+](0[0-9]|1[0-2]):[0-5][0-9])?)?$"
 )
 

@@ -30,7 +30,7 @@ from fleet.rulebook.reimbursement import Decision
 from fleet.vehicles.service import company_of
 from fleet.web import access, clock, moments
 from fleet.web.access import May
-from fleet.web.api import NO_NUL, PageQuery, blueprint
+from fleet.web.api import DAY, NO_NUL, PageQuery, blueprint
 from fleet.web.errors import Refusal, problem
 from fleet.web.findings import explain
 
@@ -46,7 +46,7 @@ _ASCII = r'[!-"$-~][!-~]'
 _TEXT = r"[^#\s\x00-\x1f\x7f][^\x00-\x1f\x7f]"
 _PATTERNS = {
     **dict.fromkeys(rules.MONEY, "[-+]?[0-9]{1,10}([.][0-9]{1,2})?"),
-    "invoice_date": "(19[1-9][0-9]|20[0-9]{2})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])",
+    "invoice_date": f"(19[1-9][0-9]|20[0-9]{{2}})-{DAY}",
     "invoice_number": f"{_ASCII}{{0,39}}",
     "invoice_code": f"{_ASCII}{{0,19}}",
     "policy_number": f"{_TEXT}{{0,63}}",
