@@ -17,16 +17,23 @@ from fleet.vehicles.service import company_of, vehicle_of
 from fleet.vehicles.tables import Vehicle
 from fleet.web import clock, lists, moments
 from fleet.web.access import May, needs
-from fleet.web.api import PageQuery, blueprint
+from fleet.web.api import DAY, NO_NUL, PageQuery, blueprint
 from fleet.web.errors import NotFound
 
 calls = blueprint("policies", "Vehicles")
 
 _CODE = validate.Length(max=40)
+_MOMENT = (
+    f"^(19|20)[0-9]{{2}}-{DAY}"
+    r"(T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?(Z|[-+](0[0-9]|1[0-2]):[0-5][0-9])?)?$"
+)
 
 
 class Moment(fields.String):
     """An instant as `2026-03-02` (that day's local noon), `2026-03-02T18:03`, or with an offset."""
+
+    def __init__(self) -> None:
+        super().__init__(metadata={"example": "2026-03-02T18:03", "pattern": _MOMENT})
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> Any:
         text: str = super()._deserialize(value, attr, data, **options).strip()
@@ -47,19 +54,19 @@ class OnQuery(Schema):
 class SummaryQuery(OnQuery):
     """A moment, and codes of a company or a region."""
 
-    company = fields.String(load_default="", validate=_CODE)
-    region = fields.String(load_default="", validate=_CODE)
+    company = fields.String(load_default="", validate=_CODE, metadata=NO_NUL)
+    region = fields.String(load_default="", validate=_CODE, metadata=NO_NUL)
 
 
 class VehiclesQuery(PageQuery):
     """Which vehicles are asked for; `q` is a part of plate, VIN or policy number."""
 
     on = Moment()
-    company = fields.String(load_default="", validate=_CODE)
-    region = fields.String(load_default="", validate=_CODE)
-    type = fields.String(load_default="", validate=_CODE)
+    company = fields.String(load_default="", validate=_CODE, metadata=NO_NUL)
+    region = fields.String(load_default="", validate=_CODE, metadata=NO_NUL)
+    type = fields.String(load_default="", validate=_CODE, metadata=NO_NUL)
     standing = fields.String(load_default="", validate=validate.OneOf(("", *STANDINGS)))
-    q = fields.String(load_default="", validate=validate.Length(max=64))
+    q = fields.String(load_default="", validate=validate.Length(max=64), metadata=NO_NUL)
 
 
 class FindingSchema(Schema):

@@ -30,7 +30,7 @@ from fleet.rulebook.reimbursement import Decision
 from fleet.vehicles.service import company_of
 from fleet.web import access, clock, moments
 from fleet.web.access import May
-from fleet.web.api import PageQuery, blueprint
+from fleet.web.api import DAY, NO_NUL, PageQuery, blueprint
 from fleet.web.errors import Refusal, problem
 from fleet.web.findings import explain
 
@@ -43,14 +43,33 @@ LONGEST_KEY = 255
 # What comes in
 
 
+_ASCII = r'[!-"$-~][!-~]'
+_TEXT = r"[^#\s\x00-\x1f\x7f][^\x00-\x1f\x7f]"
+_PATTERNS = {
+    **dict.fromkeys(rules.MONEY, "[-+]?[0-9]{1,10}([.][0-9]{1,2})?"),
+    "invoice_date": f"(19[1-9][0-9]|20[0-9]{{2}})-{DAY}",
+    "invoice_number": f"{_ASCII}{{0,39}}",
+    "invoice_code": f"{_ASCII}{{0,19}}",
+    "policy_number": f"{_TEXT}{{0,63}}",
+}
+
+
+def _form(column: str, *, required: bool) -> dict[str, Any]:
+    """How a field is best written; more is read, such as `1,270.00` or a day with dots."""
+    said = _PATTERNS.get(column, f"{_TEXT}{{0,39}}")
+    text = {"type": "string", "pattern": f"^({said})$" if required else f"^({said})?$"}
+    if column not in rules.MONEY:
+        return text
+    most = int(rules.MOST_YUAN) - 1
+    number = {"type": "number", "minimum": -most, "maximum": most, "multipleOf": 0.01}
+    return {"anyOf": [number, text]}
+
+
 class Said(fields.Field):
     """A field of a claim, read as a cell of a sheet of claims is read."""
 
     def __init__(self, column: str, example: str, *, required: bool = False) -> None:
-        numeric = column in rules.MONEY
-        form: dict[str, Any] = {"type": "string", "example": example}
-        if numeric:
-            form = {"oneOf": [{"type": "number"}, {"type": "string"}], "example": example}
+        form = _form(column, required=required) | {"example": example}
         super().__init__(required=required, allow_none=not required, metadata=form)
         self.column = column
 
@@ -106,7 +125,10 @@ class ReversalBody(Schema):
     """Why a claim is reversed; `note` is the red invoice's number, or where the refund came in."""
 
     reason = fields.String(required=True, validate=validate.OneOf(REVERSALS))
-    note = Note(required=True, metadata={"example": "26992000000123456788"})
+    note = Note(
+        required=True,
+        metadata={"example": "26992000000123456788", "pattern": f"^{_TEXT}{{0,199}}$"},
+    )
 
     @post_load
     def make(self, values: dict[str, str], **_more: Any) -> Why:
@@ -117,15 +139,19 @@ class ReversalBody(Schema):
 class ListQuery(PageQuery):
     """Which claims are listed."""
 
-    company = fields.String(validate=validate.Length(max=40))
+    company = fields.String(validate=validate.Length(max=40), metadata=NO_NUL)
     state = fields.String(validate=validate.OneOf(STATES))
-    q = fields.String(validate=validate.Length(max=64))
+    q = fields.String(validate=validate.Length(max=64), metadata=NO_NUL)
 
 
 class KeyHeader(Schema):
     """The caller's own key of a request that may be repeated."""
 
-    key = fields.String(data_key=KEY, validate=validate.Length(max=LONGEST_KEY))
+    key = fields.String(
+        data_key=KEY,
+        validate=validate.Length(max=LONGEST_KEY),
+        metadata={"pattern": "^[ -~]*$"},
+    )
 
 
 # What goes out

@@ -16,7 +16,7 @@ from fleet.storage import db
 from fleet.vehicles.service import company_of
 from fleet.web import clock
 from fleet.web.access import May, needs
-from fleet.web.api import PageQuery, blueprint
+from fleet.web.api import NO_NUL, PageQuery, blueprint
 
 calls = blueprint("renewals", "Renewals")
 more = (approvals,)
@@ -33,13 +33,13 @@ class RenewalsQuery(PageQuery):
         metadata={"description": "`renewal` (3.3), or `new` for a vehicle's first cover (3.2)"},
     )
     kind = fields.String(validate=validate.OneOf(KINDS))
-    company = fields.String(validate=validate.Length(max=40))
-    region = fields.String(validate=validate.Length(max=40))
+    company = fields.String(validate=validate.Length(max=40), metadata=NO_NUL)
+    region = fields.String(validate=validate.Length(max=40), metadata=NO_NUL)
     opened_since = fields.Date()
     due_from = fields.Date()
     due_to = fields.Date()
     late = fields.Boolean(load_default=False)
-    q = fields.String(validate=validate.Length(max=64))
+    q = fields.String(validate=validate.Length(max=64), metadata=NO_NUL)
 
 
 class RenewalSchema(Schema):

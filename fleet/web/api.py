@@ -14,6 +14,11 @@ from fleet.web import errors
 PREFIX = "/api/v1"
 PROBLEM = "application/problem+json"
 MOST = 500
+NO_NUL = {"pattern": "^[^\\x00]*$"}  # how a text of a query is described: none may hold a NUL
+DAY = (  # 29 February is read where there is one; no pattern can say when
+    "((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)"
+    "|02-(0[1-9]|1[0-9]|2[0-8]))"
+)
 LAST_PAGE = 1_000_000
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from flask import Response, abort, current_app, jsonify, render_template, request
 from flask_babel import gettext as _
-from werkzeug.exceptions import HTTPException, SecurityError
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, SecurityError
 
 from fleet.storage import db
 
@@ -141,6 +141,8 @@ def _http(error: HTTPException) -> Response | tuple[str, int] | HTTPException:
         answer = problem(error.code, error.name, **({"errors": errors} if errors else {}))
         if error.code == HTTPStatus.UNAUTHORIZED:
             answer.headers["WWW-Authenticate"] = "Bearer"
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            answer.headers["Allow"] = ", ".join(sorted(error.valid_methods))
         return answer
     if isinstance(error, SecurityError):  # under a name not ours no page can build its links
         return error

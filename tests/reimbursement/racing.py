@@ -71,8 +71,15 @@ def _in_process(settings: Settings, race: Race, number: int, start: Any, answers
 
 def _app(settings: Settings) -> Flask:
     from app import create_app
+    from fleet.storage import db
+    from fleet.storage.database import READER
 
-    return create_app(settings)
+    app = create_app(settings)
+    with app.app_context():
+        # Fifty threads share fifteen connections: each waits for its turn, however long.
+        for engine in (db.engine, app.extensions[READER]):
+            engine.pool._timeout = 1800
+    return app
 
 
 def invoice(serial: int) -> str:

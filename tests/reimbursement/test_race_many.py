@@ -57,14 +57,16 @@ def test_each_invoice_is_claimed_and_paid_once(app, session):
     group(RACE.invoices)
     told = run(app.extensions["fleet_settings"], RACE)
     assert not [one for one in told if one.startswith("error")], told
-    assert told["claim: payable"] == told["pay: paid"] == RACE.invoices
+    # A claim just recorded may be paid by another before its own thread looks at it again.
+    won = told["claim: payable"] + told["claim: paid"]
+    assert won == told["pay: paid"] == RACE.invoices
     # Who lost was told a decision with its reason, or that it is paid already.
     everybody = RACE.processes * RACE.threads * RACE.invoices
     lost = everybody - RACE.invoices
     assert told["claim: refused"] + told["refusal: too_busy"] == lost
     assert told["refusal: already_paid"] == everybody - RACE.invoices
     assert set(told) <= {
-        *("claim: payable", "claim: refused", "pay: paid"),
+        *("claim: payable", "claim: paid", "claim: refused", "pay: paid"),
         *("refusal: already_paid", "refusal: too_busy"),
     }
     session.rollback()
