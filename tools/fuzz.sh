@@ -17,5 +17,6 @@ cat > "$folder/schemathesis.toml" <<'END'
 include-name = "POST /api/v1/reimbursements"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 401, 403, 404, 409, 422]
 END
+cd "$folder"  # it leaves its notes where it runs
 ${SCHEMATHESIS:-st} --config-file "$folder/schemathesis.toml" run "$1/api/v1/openapi.json" \
     --header "Authorization: Bearer $2" --checks all --max-time "${3:-300}" --continue-on-failure
