@@ -175,16 +175,18 @@ def _within(query: Select[Any], window: Window, at: InstrumentedAttribute[dateti
 
 
 def _reasons(window: Window) -> Select[Any]:
-    """The refusing reasons of the latest decision of each refused claim, the most first."""
+    """The refusing reasons of refused claims, the most first.
+
+    They stand in a claim's last decision and in none before: what was refused is not decided again.
+    """
     each, code, effect = _reasons_apart()
-    latest = select(func.max(Decision.id)).group_by(Decision.claim_id)
     found = (
         select(code.label("code"), Claim.amount)
         .select_from(Decision)
         .join(Decision.claim)
         .join(Claim.company)
         .join(each, true())
-        .where(Claim.state == REFUSED, effect == REFUSED, Decision.id.in_(latest))
+        .where(Claim.state == REFUSED, effect == REFUSED)
     )
     inner = _within(found, window, Claim.recorded_at).subquery().c
     count = func.count()

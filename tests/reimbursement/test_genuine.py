@@ -35,6 +35,8 @@ from tests.reimbursement.records import (
     user,
 )
 
+pytestmark = pytest.mark.one_engine
+
 KEY = "k" * 40
 PAPER = Document(12, 34, "payable", date(2026, 3, 2), "ab" * 32)
 

@@ -134,7 +134,7 @@ MAKER, CHECKER = Actor(11, "maker@example.test"), Actor(12, "checker@example.tes
 
 
 @pytest.mark.parametrize(
-    ("limit", "by", "may"),
+    ("limit", "by", "may"),  # on both engines: it is the statement that decides
     [
         (None, MAKER, True),
         (DUE, MAKER, True),

@@ -106,6 +106,13 @@ def test_why_it_was_refused(kept):
     ]
 
 
+def test_a_claim_that_was_payable_before_counts_once(kept):
+    before = {one.code: one.claims for one in money(ALL).reasons}
+    service.record_reversed_invoice(None, number(4), BY, AT)
+    after = {one.code: one.claims for one in money(ALL).reasons}
+    assert after == {**before, "invoice_reversed": before["invoice_reversed"] + 1}
+
+
 @pytest.mark.parametrize(
     ("window", "claims"),
     [

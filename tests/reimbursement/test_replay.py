@@ -170,6 +170,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("what", CHANGES)
 def test_the_first_that_differs_is_named(claim, app, what):
     first = claim.decisions[0]
@@ -181,6 +182,7 @@ def test_the_first_that_differs_is_named(claim, app, what):
     assert f"claim {number[0]}, decision {number[1]}: {what}" in done.output
 
 
+@pytest.mark.one_engine
 def test_a_later_version_says_nothing_about_an_earlier_decision(claim):
     newest = BOOK.editions[-1]
     later = replace(BOOK, editions=(*BOOK.editions, replace(newest, since=date(2012, 6, 1))))
