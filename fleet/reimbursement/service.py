@@ -29,6 +29,7 @@ from fleet.reimbursement.refusals import (
     KeyUsedForAnother,
     NotHeld,
     NotPayable,
+    NotWithdrawable,
     ReversedBefore,
     SecondPersonNeeded,
     TooBusy,
@@ -39,6 +40,7 @@ from fleet.reimbursement.tables import (
     HELD,
     PAID,
     PAYABLE,
+    WITHDRAWN,
     Claim,
     Decision,
     IdempotencyKey,
@@ -62,6 +64,7 @@ __all__ = [
     "claims_like",
     "decide_again",
     "decided",
+    "end",
     "is_taken_back",
     "page_of",
     "pay",
@@ -134,12 +137,12 @@ def _rulebook_since(facts: heart.Facts, book: Rulebook) -> date:
 # Record
 
 
-def record(asked: Asked, by: Actor, at: datetime) -> Claim:
-    """Record a claim and its decision; of two claims on one invoice the second is refused."""
+def record(asked: Asked, by: Actor, at: datetime, instead_of: int | None = None) -> Claim:
+    """Record a claim and its decision; the held one that it stands `instead_of` is withdrawn."""
 
     def run() -> Claim:
         with act("record_claim", by=by, at=at, subject=asked.policy_number) as deed:
-            return _record(asked, deed)
+            return _record(asked, deed, instead_of)
 
     return _until_alone(run)
 
@@ -168,9 +171,12 @@ def record_once(asked: Asked, once: Once, by: Actor, at: datetime) -> Answer:
         return _keep_refusal(once, once.refused(refusal), by, at)
 
 
-def _record(asked: Asked, deed: Deed) -> Claim:
+def _record(asked: Asked, deed: Deed, instead_of: int | None = None) -> Claim:
     _lock_policy(asked.policy_number)
+    if instead_of is not None:
+        end(instead_of)
     claim = claim_of(check(asked, deed.at), deed)
+    claim.replaces_id = instead_of
     db.session.add(claim)
     db.session.flush()
     deed.subject = claim.audit_name()
@@ -261,6 +267,14 @@ def _decide(claim: Claim, deed: Deed) -> None:
     )
     claim.decisions.append(made)
     claim.state = checked.decision.decision
+
+
+def end(claim_id: int) -> None:
+    """Withdraw a held claim within a verb; its decisions stay on record."""
+    claim = _locked(claim_id)
+    if claim.state != HELD:
+        raise NotWithdrawable
+    claim.state = WITHDRAWN
 
 
 def asked_of(claim: Claim) -> Asked:
