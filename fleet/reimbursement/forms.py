@@ -8,9 +8,9 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf.file import FileField, FileRequired
-from wtforms import BooleanField, SelectField
+from wtforms import BooleanField, HiddenField, SelectField, TextAreaField
 
-from fleet.reimbursement import rules
+from fleet.reimbursement import invoices, rules
 from fleet.reimbursement.rules import Asked, Why
 from fleet.web.forms import (
     DayField,
@@ -52,6 +52,17 @@ class AmountField(YuanField):
 class ClaimForm(Form):
     """A claim for a premium; the company is one of the caller's."""
 
+    qr_text = TextAreaField(
+        _l("Invoice QR text"),
+        validators=[optional()],
+        description=_l("Scan the code on the invoice with a hand scanner, or paste its text: 01,…"),
+    )
+    remark = TextAreaField(
+        _l("Invoice remark"),
+        validators=[optional()],
+        description=_l("The remark of an invoice with which the insurer collects the vehicle tax."),
+    )
+    instead_of = HiddenField()
     company = SelectField(_l("Company"), validators=[required()])
     policy_number = NumberField(_l("Policy number"), validators=[required()])
     insurer = SelectField(
@@ -88,6 +99,13 @@ class ClaimForm(Form):
         """Let the caller choose among these companies and insurers, each a code and its words."""
         self.company.choices = [("", _("Choose a company")), *companies]
         self.insurer.choices = [("", _("Not named")), *insurers]
+
+    def invoice(self) -> tuple[invoices.InvoiceQr | None, invoices.Remark | None]:
+        """What the QR text and the remark say."""
+        return (
+            invoices.read_qr(self.qr_text.data or ""),
+            invoices.read_remark(self.remark.data or ""),
+        )
 
     def asked(self) -> Asked:
         """The claim as the service takes it."""

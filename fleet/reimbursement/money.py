@@ -25,6 +25,7 @@ from fleet.reimbursement.tables import (
     PAYABLE,
     REFUSED,
     REVERSED,
+    WITHDRAWN,
     Claim,
     Decision,
     MoneyEntry,
@@ -146,6 +147,8 @@ _INSURER = func.coalesce(
 def _claims(window: Window) -> Select[Any]:
     keys = _keys(window, Claim.recorded_at)
     found = select(*keys, Claim.state, Claim.amount).join(Claim.company)
+    # What is claimed anew would count twice.
+    found = found.where(Claim.state != WITHDRAWN)
     inner = _within(found, window, Claim.recorded_at).subquery().c
     by = (inner.company, inner.insurer, inner.month, inner.state)
     return select(*by, func.count(), func.sum(inner.amount)).group_by(*by).order_by(*by)

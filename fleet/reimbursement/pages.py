@@ -24,6 +24,10 @@ from fleet.people.tables import Company
 from fleet.policies.tables import Policy
 from fleet.reimbursement import (
     attachment_pages,
+    checking,
+    desk_pages,
+    held,
+    held_pages,
     ledger,
     ledger_pages,
     rules,
@@ -35,7 +39,7 @@ from fleet.reimbursement.attachments import MOST, attached_to
 from fleet.reimbursement.forms import ClaimForm, ReversedForm
 from fleet.reimbursement.replay import differs
 from fleet.reimbursement.service import Checked, Wanted, shown
-from fleet.reimbursement.tables import PAID, Claim, Decision
+from fleet.reimbursement.tables import PAID, WITHDRAWN, Claim, Decision
 from fleet.rulebook.book import Rulebook
 from fleet.storage import db
 from fleet.vehicles.tables import Vehicle
@@ -56,6 +60,8 @@ more: tuple[Blueprint, ...] = (
     verify_pages.verify,
     sheet_pages.pages,
     attachment_pages.pages,
+    desk_pages.pages,
+    held_pages.pages,
 )
 
 SORTS = {
@@ -77,14 +83,14 @@ CLAIM = "/<int(max=2147483647):claim_id>"
 @pages.get("/check")
 @access.needs(May.CHECK_CLAIMS)
 def check() -> str:
-    """Ask for a claim's facts; a policy's page hands some over in the address."""
-    known = {
-        name: request.args[name] for name in ("company", "policy_number") if name in request.args
-    }
+    """Ask for a claim's facts; a policy's page or a held claim hands some over in the address."""
+    known = {name: request.args[name] for name in checking.KNOWN if name in request.args}
     holder = select(Company.code).join(Vehicle).join(Policy)
     number = known.get("policy_number", "")
     if code := db.session.scalar(holder.where(Policy.policy_number == number)):
         known.setdefault("company", code)
+    if instead_of := request.args.get("instead_of", type=int):
+        known = checking.as_claimed(instead_of)
     return _check_page(ClaimForm(formdata=None, data=known))
 
 
@@ -101,14 +107,23 @@ def check_claim() -> str:
     return _check_page(form)
 
 
+@pages.post("/check/fill")
+@access.needs(May.CHECK_CLAIMS)
+def fill_in() -> str:
+    """Fill the form's empty fields with what the invoice's QR text and remark say."""
+    form, filled = checking.filled(request.form)
+    return _check_page(form, filled=filled)
+
+
 @pages.post("")
 @access.needs(May.RECORD_CLAIMS)
 def record_claim() -> Any:
     """Record a claim with its decision and show it."""
     form = _claim_form()
     if form.validate_on_submit():
+        instead_of = request.form.get("instead_of", type=int)
         try:
-            claim = service.record(form.asked(), access.caller().actor, clock.now())
+            claim = service.record(form.asked(), access.caller().actor, clock.now(), instead_of)
         except Refusal as refusal:
             say(form, refusal)
         else:
@@ -123,9 +138,10 @@ def _claim_form() -> ClaimForm:
     return form
 
 
-def _check_page(form: ClaimForm, checked: Checked | None = None) -> str:
+def _check_page(form: ClaimForm, checked: Checked | None = None, filled: Any = None) -> str:
     if form.company.choices is None:
         form.offer(_companies(), _insurers())
+    checking.warn(form)
     found = None
     if checked is not None:
         found = {
@@ -133,8 +149,9 @@ def _check_page(form: ClaimForm, checked: Checked | None = None) -> str:
             "reasons": shown(rules.kept_reasons(checked.decision)),
             "policy_number": checked.asked.policy_number,
             "decided_at": checked.decided_at,
+            "differs": checking.against_policy(form, checked.asked.policy_number),
         }
-    return render_template("reimbursement/check.html", form=form, found=found)
+    return render_template("reimbursement/check.html", form=form, found=found, filled=filled)
 
 
 def _companies() -> list[tuple[str, str]]:
@@ -222,6 +239,7 @@ def _claim_page(found: Claim, refusal: Refusal | None = None) -> str:
         decisions=decisions,
         policy=policy,
         refusal=refusal,
+        anew=held.claimed_anew_as(found.id) if found.state == WITHDRAWN else None,
         taken_back=service.is_taken_back(found),
         above=ledger.second_person_above(),
         attachments=attached_to(found.id),
@@ -275,6 +293,18 @@ def mark_paid(claim_id: int) -> Any:
     except Refusal as refusal:
         return _refused(claim_id, refusal)
     flash(_("Claim %(number)s is marked paid.", number=claim_id), "success")
+    return redirect(url_for("reimbursement.show", claim_id=claim_id))
+
+
+@pages.post(f"{CLAIM}/withdraw")
+@access.needs(May.RECORD_CLAIMS)
+def withdraw(claim_id: int) -> Any:
+    """End a held claim that is not pursued."""
+    try:
+        held.withdraw(claim_id, access.caller().actor, clock.now())
+    except Refusal as refusal:
+        return _refused(claim_id, refusal)
+    flash(_("Claim %(number)s is withdrawn.", number=claim_id), "success")
     return redirect(url_for("reimbursement.show", claim_id=claim_id))
 
 

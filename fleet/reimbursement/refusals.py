@@ -85,6 +85,13 @@ class NotHeld(Refusal):
         )
 
 
+class NotWithdrawable(Refusal):
+    """Only a held claim is withdrawn; what was decided for good stays on record."""
+
+    def __init__(self) -> None:
+        super().__init__(_("Only a held claim can be withdrawn."))
+
+
 class ReversedBefore(Refusal):
     """The invoice stands in the list of reversed ones already."""
 

@@ -45,6 +45,7 @@ LONGEST = {  # what the table keeps
 EXCEL_DIGITS = 15
 PAPER_NUMBER = 8
 PAPER_CODES = (10, 12)
+NUMBERS = (PAPER_NUMBER, 20)
 FIRST_CENTURY, LAST_CENTURY = 1901, 2200  # Excel's day 0 and day 1 lie in 1900
 
 
@@ -56,6 +57,10 @@ class CannotRead(ValueError):
 
 
 _ALL_DIGITAL = re.compile("[0-9]{20}")
+_CODE_AND_NUMBER = re.compile("([0-9]{10}|[0-9]{12})-([0-9]{8})")
+# Signs that are no part of a number: hyphens of every length, signs without width.
+_ASIDE = re.compile("[-\u2010-\u2015\u2212\u200b-\u200f\u2060\ufeff]")
+_TAKEN_FOR = str.maketrans("OIL|\u4e28", "01111")  # what OCR and typists take a digit for
 
 
 def squeezed(text: str) -> str:
@@ -63,14 +68,42 @@ def squeezed(text: str) -> str:
     return "".join(normalise(text).split()).upper()
 
 
+def digits(text: str, lengths: Container[int]) -> str | None:
+    """The digits of a number that has only digits, so many of them; None where it is no such.
+
+    Hyphens and blanks go, O is 0, I and l are 1; more than half must be digits as they stand.
+    """
+    plain = _ASIDE.sub("", squeezed(text))
+    made = plain.translate(_TAKEN_FOR)
+    as_they_stand = sum(sign in "0123456789" for sign in plain)
+    if len(made) in lengths and made.isascii() and made.isdigit() and as_they_stand * 2 > len(made):
+        return made
+    return None
+
+
+def plain_invoice_number(text: str) -> str:
+    """An invoice's number as printed: 8 or 20 digits where it plainly is one, else as it stands."""
+    if _CODE_AND_NUMBER.fullmatch(squeezed(text)):
+        return text  # without its hyphen it would be another invoice's 20 digits
+    return digits(text, NUMBERS) or text
+
+
+def plain_invoice_code(text: str) -> str:
+    """An invoice's code as printed: 10 or 12 digits where it plainly is one, else as it stands."""
+    return digits(text, PAPER_CODES) or text
+
+
 def invoice_key(code: str | None, number: str) -> str:
     """What an invoice is known by: its 20 digits alone, else its code and number.
 
     A paper print of a fully digital invoice carries a code too; its 20 digits are the same
-    invoice without it.
+    invoice without it. OCR's accidents in either make no other invoice of it.
     """
-    number, code = squeezed(number), squeezed(code or "")
+    number = squeezed(plain_invoice_number(number))
+    code = squeezed(plain_invoice_code(code or ""))
     if not code or _ALL_DIGITAL.fullmatch(number):
+        return number
+    if (both := _CODE_AND_NUMBER.fullmatch(number)) and both[1] == code:
         return number
     return f"{code}-{number}"
 
@@ -247,13 +280,13 @@ def _invoice_number(cell: Cell) -> str:
     # Kept as a number, a paper invoice's has lost its leading zeros: it names another invoice.
     if not isinstance(cell, str) and len(number(cell)) < PAPER_NUMBER:
         raise CannotRead
-    return number(cell)
+    return plain_invoice_number(number(cell))
 
 
 def _invoice_code(cell: Cell) -> str:
     if not isinstance(cell, str) and len(number(cell)) not in PAPER_CODES:
         raise CannotRead
-    return number(cell)
+    return plain_invoice_code(number(cell))
 
 
 def money(cell: Cell) -> Decimal | None:

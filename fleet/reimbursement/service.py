@@ -11,15 +11,13 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 
 from flask import current_app
-from sqlalchemy import ColumnElement, Row, Select, exists, func, or_, select, update
+from sqlalchemy import Row, exists, func, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import contains_eager, joinedload, selectinload
+from sqlalchemy.orm import joinedload, selectinload
 
-from fleet.insurers.tables import Insurer
-from fleet.people.tables import Company
-from fleet.policies.tables import Policy
 from fleet.reimbursement import ledger, rules
 from fleet.reimbursement.facts import claimants, gather_one, lock_policies
+from fleet.reimbursement.listing import Wanted, claims_like, page_of
 from fleet.reimbursement.refusals import (
     AlreadyPaid,
     AnothersInvoice,
@@ -29,6 +27,7 @@ from fleet.reimbursement.refusals import (
     KeyUsedForAnother,
     NotHeld,
     NotPayable,
+    NotWithdrawable,
     ReversedBefore,
     SecondPersonNeeded,
     TooBusy,
@@ -39,6 +38,7 @@ from fleet.reimbursement.tables import (
     HELD,
     PAID,
     PAYABLE,
+    WITHDRAWN,
     Claim,
     Decision,
     IdempotencyKey,
@@ -48,7 +48,6 @@ from fleet.rulebook import reimbursement as heart
 from fleet.rulebook.book import Rulebook
 from fleet.storage import Actor, Deed, act, db, everyone
 from fleet.web.errors import Refusal
-from fleet.words import Days, midnight
 
 __all__ = [
     "Checked",
@@ -62,6 +61,7 @@ __all__ = [
     "claims_like",
     "decide_again",
     "decided",
+    "end",
     "is_taken_back",
     "page_of",
     "pay",
@@ -134,12 +134,12 @@ def _rulebook_since(facts: heart.Facts, book: Rulebook) -> date:
 # Record
 
 
-def record(asked: Asked, by: Actor, at: datetime) -> Claim:
-    """Record a claim and its decision; of two claims on one invoice the second is refused."""
+def record(asked: Asked, by: Actor, at: datetime, instead_of: int | None = None) -> Claim:
+    """Record a claim and its decision; the held one that it stands `instead_of` is withdrawn."""
 
     def run() -> Claim:
         with act("record_claim", by=by, at=at, subject=asked.policy_number) as deed:
-            return _record(asked, deed)
+            return _record(asked, deed, instead_of)
 
     return _until_alone(run)
 
@@ -168,9 +168,12 @@ def record_once(asked: Asked, once: Once, by: Actor, at: datetime) -> Answer:
         return _keep_refusal(once, once.refused(refusal), by, at)
 
 
-def _record(asked: Asked, deed: Deed) -> Claim:
+def _record(asked: Asked, deed: Deed, instead_of: int | None = None) -> Claim:
     _lock_policy(asked.policy_number)
+    if instead_of is not None:
+        end(instead_of)
     claim = claim_of(check(asked, deed.at), deed)
+    claim.replaces_id = instead_of
     db.session.add(claim)
     db.session.flush()
     deed.subject = claim.audit_name()
@@ -261,6 +264,14 @@ def _decide(claim: Claim, deed: Deed) -> None:
     )
     claim.decisions.append(made)
     claim.state = checked.decision.decision
+
+
+def end(claim_id: int) -> None:
+    """Withdraw a held claim within a verb; its decisions stay on record."""
+    claim = _locked(claim_id)
+    if claim.state != HELD:
+        raise NotWithdrawable
+    claim.state = WITHDRAWN
 
 
 def asked_of(claim: Claim) -> Asked:
@@ -398,59 +409,6 @@ def shown(reasons: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         else one
         for one in reasons
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which claims a list shows; `month` is one of recording, on the company's clock."""
-
-    company: str | None = None
-    state: str | None = None
-    insurer: str | None = None
-    month: Days | None = None
-    text: str | None = None
-
-
-def claims_like(wanted: Wanted) -> Select[tuple[Claim]]:
-    """The caller's claims that a list asks for, with their companies."""
-    query = select(Claim).join(Claim.company).options(contains_eager(Claim.company))
-    if wanted.company:
-        query = query.where(Company.code == wanted.company)
-    if wanted.state:
-        query = query.where(Claim.state == wanted.state)
-    if wanted.insurer:
-        query = query.where(_of_insurer(wanted.insurer))
-    if wanted.month and wanted.month.until:
-        zone = current_app.extensions["rulebook"].zone
-        first, end = midnight(wanted.month.since, zone), midnight(wanted.month.until, zone)
-        query = query.where(Claim.recorded_at >= first, Claim.recorded_at < end)
-    if wanted.text:
-        part = rules.squeezed(wanted.text)
-        query = query.where(
-            or_(
-                func.upper(Claim.policy_number).contains(part, autoescape=True),
-                Claim.invoice_key.contains(part, autoescape=True),
-            )
-        )
-    return query
-
-
-def _of_insurer(code: str) -> ColumnElement[bool]:
-    """The policy on record is that insurer's, or where there is none, the claim says so."""
-    policies, insurers = Policy.__table__, Insurer.__table__
-    on_record = select(insurers.c.code).join_from(
-        policies, insurers, insurers.c.id == policies.c.insurer_id
-    )
-    found = on_record.where(policies.c.policy_number == Claim.policy_number).scalar_subquery()
-    return func.coalesce(found, Claim.insurer) == code
-
-
-def page_of(wanted: Wanted, page: int, page_size: int) -> tuple[Sequence[Claim], int]:
-    """A page of the caller's claims, the latest recorded first, and how many there are."""
-    query = claims_like(wanted)
-    total = db.session.scalar(select(func.count()).select_from(query.subquery())) or 0
-    paged = query.order_by(Claim.id.desc()).limit(page_size).offset((page - 1) * page_size)
-    return db.session.scalars(paged).all(), total
 
 
 # Once

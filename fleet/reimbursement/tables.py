@@ -18,7 +18,8 @@ HELD = "held"
 REFUSED = "refused"
 PAID = "paid"
 REVERSED = "reversed"
-STATES = (PAYABLE, HELD, REFUSED, PAID, REVERSED)
+WITHDRAWN = "withdrawn"
+STATES = (PAYABLE, HELD, REFUSED, PAID, REVERSED, WITHDRAWN)
 WHY_LENGTH = 500
 _STANDS = text("state IN ('payable', 'paid')")
 _FIRST = text("previous_id IS NULL")
@@ -28,7 +29,7 @@ class Claim(Audited, Scoped, Base):
     """A company's claim that a premium be reimbursed; money in yuan.
 
     The partial unique index lets one invoice stand on one payable or paid claim of the group,
-    whoever records at the same time.
+    whoever records at the same time. `replaces_id` is the held claim withdrawn for this one.
     """
 
     __tablename__ = "claims"
@@ -65,6 +66,7 @@ class Claim(Audited, Scoped, Base):
     reversed_by: Mapped[str | None] = mapped_column(String(255))
     reversed_for: Mapped[str | None] = mapped_column(String(20))
     reversal_note: Mapped[str | None] = mapped_column(String(200))
+    replaces_id: Mapped[int | None] = mapped_column(index=True, unique=True)
     version: Mapped[int] = mapped_column(default=1)
     company: Mapped[Company] = relationship()
     decisions: Mapped[list[Decision]] = relationship(back_populates="claim", order_by="Decision.id")

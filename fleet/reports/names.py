@@ -142,6 +142,7 @@ VALUES: Mapping[str, LazyString] = {
     "recorded_at": _l("Recorded"),
     "recorded_by": _l("Recorded by"),
     "recorded_by_id": _l("Recorded by"),
+    "replaces_id": _l("Takes the place of"),
     "region_id": _l("Region"),
     "repair_restricted": _l("Repair restricted"),
     "request_id": _l("Request"),

@@ -16,6 +16,7 @@ from sqlalchemy.orm import aliased
 
 from fleet.people.tables import Company, Region
 from fleet.policies.tables import CoverStep
+from fleet.reimbursement.held import counts as held_claims
 from fleet.reimbursement.tables import HELD, PAYABLE, Claim
 from fleet.renewals.desk import Waiting, waiting
 from fleet.renewals.rules import OPEN, WITH_COMPANY, WITH_DESK
@@ -108,6 +109,7 @@ class Fleet:
     requests: list[DueRequest]
     states: Counter[str]
     short: list[Task]
+    held: dict[str, int]
 
     @property
     def to_move(self) -> int:
@@ -160,6 +162,7 @@ def fleet(times: Times) -> Fleet:
         requests=_next_requests(),
         states=_requests_by_state(),
         short=_standing_now(SHORT, times),
+        held=held_claims(),
     )
 
 

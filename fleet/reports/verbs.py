@@ -81,6 +81,7 @@ VERBS: Mapping[str, LazyString] = {
     "snooze_notices": _l("Notices snoozed"),
     "submit_request": _l("Request reported to the desk"),
     "take_back_request": _l("Request taken back from the insurer"),
+    "withdraw_claim": _l("Claim withdrawn"),
     "withdraw_request": _l("Request withdrawn"),
 }
 

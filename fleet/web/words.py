@@ -217,7 +217,12 @@ DECISION: Words = {
     "held": _l("Held"),
     "refused": _l("Refused"),
 }
-CLAIM_STATE: Words = {**DECISION, "paid": _l("Paid"), "reversed": _l("Reversed")}
+CLAIM_STATE: Words = {
+    **DECISION,
+    "paid": _l("Paid"),
+    "reversed": _l("Reversed"),
+    "withdrawn": _l("Withdrawn"),
+}
 REVERSED_FOR: Words = {
     "refunded": _l("The insurer gave the premium back"),
     "red_invoice": _l("A red invoice took the invoice back"),

@@ -55,6 +55,8 @@ def test_a_claim_is_checked_recorded_paid_and_filed(windows: Windows, unclaimed:
         page.goto("/")
         page.get_by_label("May this premium be reimbursed?").fill(policy.policy_number)
         page.get_by_role("button", name="Check").click()
+        expect(page.locator(".decision")).to_contain_text("Payable")
+        page.get_by_role("link", name="Check a claim on it").click()
         expect(page.get_by_label("Policy number")).to_have_value(policy.policy_number)
         page.get_by_label("Company").select_option(company.code)
         page.get_by_label("Buyer's credit code").fill(company.credit_code or "")

@@ -98,6 +98,14 @@ def test_money_counts_in_the_companys_month_and_its_insurer(kept):
     assert {code: one.waiting for code, one in found.companies.items()} == {"E1": DUE, "W1": DUE}
 
 
+def test_what_is_claimed_anew_counts_once(session):
+    group()
+    old = service.record(asked(buyer_credit_code=None), BY, AT)
+    service.record(asked(), BY, AT, instead_of=old.id)
+    assert money(ALL).total.claims == 1
+    assert money(ALL).total.claimed == DUE
+
+
 def test_why_it_was_refused(kept):
     assert [(one.code, one.claims, one.amount) for one in money(ALL).reasons] == [
         ("invoice_already_claimed", 1, Decimal(-1)),

@@ -136,6 +136,110 @@ def test_a_claim_is_recorded_and_shown(finance):
         assert said in text
 
 
+# Filled in from the invoice; the invoices are generated
+
+
+QR = f"01,32,,{INVOICE},950.00,20260302,,7A5F"
+REMARK = f"保单号:{NUMBER}; 车牌号:京A00001; 代收车船税:300.00元; 滞纳金:0元; 合计:1250.00元"
+FILL = f"{CHECK}/fill"
+
+
+def values(answer) -> dict[str, str]:
+    inputs = soup(answer).select("form.form input.form-control")
+    return {one["name"]: one.get("value", "") for one in inputs}
+
+
+def test_an_invoice_fills_the_form(finance):
+    empty = dict.fromkeys(form(), "") | {"company": "E1", "qr_text": QR, "remark": REMARK}
+    answer = finance.post(FILL, data=empty)
+    found = values(answer)
+    kept = ("policy_number", "invoice_number", "invoice_date", "invoice_total", "amount")
+    assert [found[name] for name in kept] == [NUMBER, INVOICE, "2026-03-02", "950", "1250"]
+    assert "Filled in from the invoice: Invoice number" in words(answer)
+    assert soup(answer).select_one("#company option[selected]")["value"] == "E1"
+    assert soup(answer).select_one("#qr_text").get_text(strip=True) == QR
+    checked = finance.post(
+        CHECK, data=empty | found | {"buyer_credit_code": form()["buyer_credit_code"]}
+    )
+    assert "Payable" in words(checked)
+
+
+def test_what_was_typed_stays_and_what_differs_is_told(finance):
+    typed = form(amount="9,99", invoice_total="951", qr_text=QR, remark=REMARK)
+    page = soup(finance.post(FILL, data=typed))
+    assert page.select_one("#amount")["value"] == "9,99"
+    assert page.select_one("#invoice_total")["value"] == "951"
+    told = [one.get_text(strip=True) for one in page.select(".field-warning")]
+    assert told == ["The invoice says 950.", "The invoice says 1250."]
+    assert "Nothing was filled in." in page.get_text()
+
+
+def test_what_is_no_code_and_no_remark_is_said(finance):
+    page = soup(finance.post(FILL, data=form(qr_text="hello", remark="谢谢" * 9999)))
+    assert len(page.select(".field-warning")) == 2
+
+
+def test_a_code_with_the_sum_before_tax_asks_for_the_total(finance):
+    paper = "01,10,999000000011,12345678,896.23,20260302,999,0C1D"
+    answer = finance.post(FILL, data=form(invoice_number="", invoice_total="", qr_text=paper))
+    assert "896.23 yuan. Enter the total with the tax." in words(answer)
+    assert values(answer)["invoice_code"] == "999000000011"
+
+
+def test_a_remark_that_does_not_fit_the_policy_is_told_beside_the_decision(finance):
+    other = REMARK.replace("300.00", "325.00").replace("京A00001", "京A99999")
+    answer = finance.post(CHECK, data=form(remark=other))
+    assert "Payable" in words(answer)  # the remark alone decides nothing
+    told = [one.get_text(strip=True) for one in soup(answer).select(".alert-warning li")]
+    assert told == [
+        "Vehicle tax: the remark says 325, on record is 300.",
+        "Plate: the remark says 京A99999, on record is 京A00001.",
+    ]
+    assert not soup(finance.post(CHECK, data=form(remark=REMARK))).select(".alert-warning")
+
+
+def test_nothing_of_another_companys_policy_is_told(client, session):
+    sign_in(client, user(FINANCE, "W1"))
+    other = form(company="W1", remark=REMARK.replace("300.00", "1.00"))
+    assert not soup(client.post(CHECK, data=other)).select(".alert-warning")
+
+
+# Claimed anew
+
+
+def test_a_held_claim_is_claimed_anew(finance):
+    old = record(asked(buyer_credit_code=None), BY, AT)
+    number = old.id
+    page = soup(finance.get(f"{CHECK}?instead_of={number}"))
+    assert page.select_one("#policy_number")["value"] == NUMBER
+    assert page.select_one("[name=instead_of]")["value"] == str(number)
+    answer = finance.post(LIST, data=form(instead_of=number), follow_redirects=True)
+    assert f"Takes the place of Claim {number}" in words(answer)
+    assert "Claimed anew as" in words(finance.get(f"{LIST}/{number}"))
+    states = [(one.state, one.replaces_id) for one in db.session.query(Claim).order_by(Claim.id)]
+    assert states == [("withdrawn", None), ("payable", number)]
+    again = finance.post(LIST, data=form(instead_of=number, invoice_number=OTHER))
+    assert "Only a held claim can be withdrawn." in words(again)
+    assert db.session.query(Claim).count() == 2
+
+
+def test_a_held_claim_is_withdrawn_once(finance):
+    number = record(asked(buyer_credit_code=None), BY, AT).id
+    assert "is withdrawn" in words(finance.post(f"{LIST}/{number}/withdraw", follow_redirects=True))
+    assert state() == "withdrawn"
+    assert finance.post(f"{LIST}/{number}/withdraw").status_code == 409
+    assert finance.post(f"{LIST}/{number}/again").status_code == 409
+
+
+def test_nobody_withdraws_what_is_not_theirs(client, session):
+    number = record(asked(buyer_credit_code=None), BY, AT).id
+    sign_in(client, user(FINANCE, "W1"))
+    assert client.post(f"{LIST}/{number}/withdraw").status_code == 404
+    mine = form(company="W1", instead_of=number)
+    client.post(LIST, data=mine)
+    assert state() == "held"
+
+
 # Pay and decide again
 
 

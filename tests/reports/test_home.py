@@ -93,12 +93,12 @@ def test_the_desk_with_nothing_due_is_told_so(session: Session, client: PageClie
     assert "The queue is empty" in words(client.get("/"))
 
 
-def test_finance_has_a_box_to_check_a_policy(there: Session, client: PageClient) -> None:
+def test_finance_has_one_box_for_all_it_asks(there: Session, client: PageClient) -> None:
     sign_in(client, (FINANCE, None))
     page = soup(client.get("/"))
-    box = page.find("input", id="check-policy")
+    box = page.select_one("form[action='/reimbursement/desk'] #ask")
     assert box is not None
-    assert box["name"] == "policy_number"
+    assert box["name"] == "q"
     assert "300.03" in page.get_text()
 
 

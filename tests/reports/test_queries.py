@@ -124,7 +124,7 @@ def test_the_scope_is_put_back(session: Session) -> None:
 
 @pytest.mark.parametrize(
     ("answer", "most"),
-    [(queries.fleet, 8), (queries.desk, 5), (queries.finance, 4), (queries.group, 5)],
+    [(queries.fleet, 9), (queries.desk, 5), (queries.finance, 4), (queries.group, 5)],
 )
 def test_more_vehicles_and_companies_cost_no_more_statements(
     there: Session, answer: Callable[..., Any], most: int

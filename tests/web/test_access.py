@@ -59,6 +59,10 @@ GET calendar.feed *
 GET calendar.index CDFGAS
 POST calendar.make CDFGAS
 POST calendar.revoke CDFGAS
+GET finance_desk.index CDFGA
+POST held_claims.again F
+GET held_claims.export CDFGA
+GET held_claims.index CDFGA
 GET insurers.designate DG
 POST insurers.designate DG
 GET insurers.edit G
@@ -142,6 +146,7 @@ POST reimbursement.again F
 GET reimbursement.check CDFGA
 POST reimbursement.check_claim CDFGA
 GET reimbursement.export CDFGA
+POST reimbursement.fill_in CDFGA
 GET reimbursement.index CDFGA
 POST reimbursement.mark_paid F
 GET reimbursement.paper CDFGA
@@ -149,6 +154,7 @@ POST reimbursement.record_claim F
 POST reimbursement.record_reversed F
 GET reimbursement.reversed_invoices F
 GET reimbursement.show CDFGA
+POST reimbursement.withdraw F
 GET renewals.approve CDG
 POST renewals.approve CDG
 POST renewals.approve_many CDG
