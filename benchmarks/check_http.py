@@ -131,7 +131,8 @@ def fill(app: Flask) -> None:
         digest = sha256(TOKEN.encode()).hexdigest()
         db.session.add(ApiToken(user_id=user.id, name="b", digest=digest, created_at=AT))
         db.session.commit()
-        db.session.execute(text("ANALYZE"))  # as a database in use has been
+        if db.engine.dialect.name == "postgresql":  # as its own vacuum does within a minute
+            db.session.execute(text("ANALYZE"))
         db.session.commit()
         db.engine.dispose()
 
