@@ -299,9 +299,10 @@ class _Standing:
 
 
 _STANDING = (
-    select(_CLAIM.c.invoice_key, _CLAIM.c.policy_number, _CLAIM.c.amount)
-    .where(_CLAIM.c.state.in_(STANDS))
-    .order_by(_CLAIM.c.id)
+    # The state is looked at afterwards: asked here, SQLite would go through every claim in it.
+    select(_CLAIM.c.invoice_key, _CLAIM.c.policy_number, _CLAIM.c.amount, _CLAIM.c.state).order_by(
+        _CLAIM.c.id
+    )
 )
 _STANDING_OF = _STANDING.where(
     or_(
@@ -327,9 +328,10 @@ def _standing(asked: Sequence[Asked]) -> _Standing:
 def _standing_in(claims: Iterable[Any], taken_back: Iterable[Any]) -> _Standing:
     claimed: set[str] = set()
     amounts: dict[str, list[Decimal]] = defaultdict(list)
-    for invoice, policy, amount in claims:
-        claimed.add(invoice)
-        amounts[policy].append(amount)
+    for invoice, policy, amount, state in claims:
+        if state in STANDS:
+            claimed.add(invoice)
+            amounts[policy].append(amount)
     return _Standing(claimed, {row[0] for row in taken_back}, amounts)
 
 
