@@ -13,6 +13,7 @@ from qrcode.util import mask_func, pattern_position
 from sqlalchemy import func, select
 
 from fleet.people import limits
+from fleet.policies.tables import Policy
 from fleet.reimbursement import pages, service
 from fleet.reimbursement.genuine import Document, read_token, token_of
 from fleet.reimbursement.reversing import reverse
@@ -210,7 +211,7 @@ def test_a_record_changed_since_is_said(claim, app, client, change):
 
 def test_a_later_decision_and_a_reversal_are_said(claim, app, client):
     first = path_of(claim.decisions[0], app)
-    db.session.execute(service.Policy.__table__.update().values(approval_number="OA-3"))
+    db.session.execute(Policy.__table__.update().values(approval_number="OA-3"))
     db.session.commit()
     claim = service.decide_again(claim.id, BY, AT + DAY)
     second = path_of(claim.decisions[1], app)
