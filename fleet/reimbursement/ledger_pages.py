@@ -56,7 +56,7 @@ def export() -> Response:
     """The view as a sheet, a row for each of its lines."""
     found = money(_window(lists.asked({}, "", FILTERS)))
     headings = (
-        *(_("Summed by"), _("Code"), _("Name"), _("Claims"), _("Claimed"), _("Waiting")),
+        *(_("Summed by"), _("Code"), _("Name"), _("Claims"), _("Claimed"), _("Held or payable")),
         *(_("Refused"), _("Paid"), _("Given back"), _("Paid and kept")),
     )
     return xlsx_response("money.xlsx", headings, _rows(found))
