@@ -87,7 +87,7 @@ def _by_mail(watch: _Watch) -> int:
                 for digest_id in some:
                     sent += _mail(server, digest_id, watch)
     except _TROUBLE as error:
-        log.warning("the mail server fails: %s", error)
+        log.warning("mail waits, %s fails: %s", _settings().mail_server, error)
         outbox.down(MAIL, watch.moment(), _words(error))
     return sent
 
