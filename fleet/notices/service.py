@@ -11,7 +11,6 @@ from typing import Any
 from flask import current_app
 from flask_babel import gettext as _
 from sqlalchemy import and_, bindparam, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
@@ -33,7 +32,7 @@ from fleet.notices.rules import (
 )
 from fleet.notices.tables import WAITING, Digest, Notice, Preference, Snooze
 from fleet.people.tables import User
-from fleet.storage import Actor, act, db
+from fleet.storage import Actor, act, db, upsert
 from fleet.storage.database import WRITES
 from fleet.web.errors import NotFound, Refusal, Stale
 
@@ -120,7 +119,7 @@ def tell(tellings: Iterable[Telling], *, at: datetime, day: date) -> None:
     ]
     # In one order everywhere: two verbs that tell the same would else wait for each other.
     rows.sort(key=lambda row: tuple(row[name] for name in _KEY))
-    statement: Any = _insert()(Notice.__table__)
+    statement: Any = upsert(Notice.__table__)
     for some in in_batches(rows):
         db.session.execute(statement.on_conflict_do_nothing(index_elements=_KEY), some)
 
@@ -199,10 +198,6 @@ def _snoozed(day: date) -> set[tuple[int, str]]:
 def in_batches(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
     """The rows, so many at a time as a database takes in one statement."""
     return (rows[first : first + ROWS] for first in range(0, len(rows), ROWS))
-
-
-def _insert() -> Any:
-    return postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
 
 
 # ------------------------------------------------------------------ what a person chooses

@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from fleet.renewals import refusals
@@ -32,7 +31,7 @@ from fleet.renewals.oa_tables import (
 )
 from fleet.renewals.rules import OPEN
 from fleet.renewals.tables import CoverRequest
-from fleet.storage import Actor, Deed, act, db, everyone
+from fleet.storage import Actor, Deed, act, db, everyone, upsert
 from fleet.vehicles.tables import Vehicle
 
 OA = Actor(None, "OA")
@@ -238,7 +237,6 @@ def _counted(why: str, at: datetime) -> int:
 
 
 def _count(why: str, at: datetime) -> int:
-    upsert: Any = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
     counted = upsert(OaRefusal).values(hour=_hour(at), why=why, count=1)
     counted = counted.on_conflict_do_update(
         index_elements=["hour", "why"], set_={"count": OaRefusal.count + 1}

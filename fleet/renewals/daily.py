@@ -12,7 +12,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, exists, func, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from fleet.policies.steps import note_changed, rewrite_steps, rewritten
 from fleet.policies.tables import CoverNeed, Policy
@@ -42,7 +41,7 @@ from fleet.renewals.rules import (
 )
 from fleet.renewals.tables import APPROVAL_GIVEN, Approval, AskedCover, CoverRequest, RequestMove
 from fleet.rulebook.renewal import RENEWAL
-from fleet.storage import Actor, Deed, act, db, everyone
+from fleet.storage import Actor, Deed, act, db, everyone, upsert
 from fleet.vehicles.tables import Vehicle
 from fleet.work.service import last_run, last_run_before, note_run, take_turn
 
@@ -219,8 +218,7 @@ def _insert(fresh: list[dict[str, Any]]) -> set[Key]:
     """Add rows; a person's request of the same moment goes before, and fails no run."""
     if not fresh:
         return set()
-    kind = postgresql if db.engine.dialect.name == "postgresql" else sqlite
-    added: Any = kind.insert(_table).on_conflict_do_nothing()
+    added: Any = upsert(_table).on_conflict_do_nothing()
     key = (_requests.vehicle_id, _requests.kind, _requests.expiry_day)
     return {Key(*row) for row in db.session.execute(added.returning(*key), fresh)}
 

@@ -7,7 +7,7 @@ from, and says of each other why not. Facts on record end a request by themselve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,7 +17,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.exc import IntegrityError
 
 from fleet.insurers.service import insurer_of
-from fleet.insurers.tables import INSURER, Designation, Insurer
+from fleet.insurers.tables import Designation
 from fleet.people.tables import Region
 from fleet.policies.facts import facts_of
 from fleet.policies.tables import CoverNeed
@@ -257,17 +257,6 @@ def expect(
             raise refusals.NotFromHere(request.state)
         request.expected_premium, request.expected_tax = premium, tax
     return request
-
-
-def insurers_for(regions: Iterable[int], on: date) -> list[Insurer]:
-    """The insurers designated on a day for any of some regions, by code."""
-    held = select(Designation.insurer_id).where(
-        Designation.region_id.in_(set(regions)),
-        Designation.since <= on,
-        Designation.until.is_(None) | (Designation.until > on),
-    )
-    chosen = select(Insurer).where(Insurer.id.in_(held), Insurer.kind == INSURER)
-    return list(db.session.scalars(chosen.order_by(Insurer.code)))
 
 
 # What the verbs look up

@@ -1,7 +1,7 @@
 """Database, column types, whose rows, and the audit chain."""
 
 from fleet.storage.bundle import Bundle, Rows, told
-from fleet.storage.database import Base, db, init_storage
+from fleet.storage.database import Base, db, init_storage, upsert
 from fleet.storage.deeds import Actor, Deed, act, follows
 from fleet.storage.scope import EVERYTHING, Scope, Scoped, everyone, limit_to
 from fleet.storage.types import OPEN_BEGIN, OPEN_END, OpenInstant, Percent, UtcInstant, Yuan
@@ -28,4 +28,5 @@ __all__ = [
     "init_storage",
     "limit_to",
     "told",
+    "upsert",
 ]

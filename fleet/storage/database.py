@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import MetaData, create_engine, event
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import DeclarativeBase
 
 if TYPE_CHECKING:
@@ -92,3 +94,9 @@ def _begin_sqlite(connection: Connection) -> None:
     # at once when another writer came between; a write takes its lock at the beginning.
     writes = connection.get_execution_options().get(WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def upsert(table: Any) -> Any:
+    """An insert that may say what to do on a conflict, in the words of the engine in use."""
+    postgres = db.engine.dialect.name == "postgresql"
+    return postgresql_insert(table) if postgres else sqlite_insert(table)

@@ -6,9 +6,8 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
-from fleet.storage import db
+from fleet.storage import db, upsert
 from fleet.work.tables import JobRun
 
 GROUP = "group"
@@ -49,13 +48,9 @@ def last_run_before(job: str, day: date) -> date | None:
 
 
 def _put(job: str, scope: str, day: date, at: datetime) -> None:
-    statement: Any = _upsert()(JobRun).values(job=job, scope=scope, day=day, done_at=at)
+    statement: Any = upsert(JobRun).values(job=job, scope=scope, day=day, done_at=at)
     db.session.execute(
         statement.on_conflict_do_update(
             index_elements=["job", "scope", "day"], set_={"done_at": at}
         )
     )
-
-
-def _upsert() -> Any:
-    return postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
