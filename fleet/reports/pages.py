@@ -20,7 +20,7 @@ from fleet.reports import queries
 from fleet.reports.names import in_words
 from fleet.reports.rules import Times
 from fleet.reports.verbs import words_of
-from fleet.storage import Scope
+from fleet.storage import Scope, seen_as
 from fleet.storage.history import Broken, HistoryEntry, verify
 from fleet.web import access, clock, lists
 from fleet.web.access import May
@@ -58,7 +58,7 @@ def _part(answer: Callable[[Times], Answer], *roles: str) -> Answer | None:
         return None
     companies = frozenset().union(*(scope.companies for scope in scopes))
     everything = any(scope.everything for scope in scopes)
-    with queries.seen_as(Scope(companies, everything=everything)):
+    with seen_as(Scope(companies, everything=everything)):
         return answer(_times())
 
 

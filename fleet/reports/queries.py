@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -23,9 +22,8 @@ from fleet.renewals.rules import OPEN, WITH_COMPANY, WITH_DESK
 from fleet.renewals.tables import CoverRequest
 from fleet.reports import rules
 from fleet.reports.rules import LATE, LATER, THIS_WEEK, RegionSum, Times
-from fleet.storage import Scope, db, limit_to
+from fleet.storage import db
 from fleet.storage.history import HistoryEntry
-from fleet.storage.scope import current
 from fleet.vehicles.tables import Vehicle
 from fleet.words import midnight
 
@@ -35,17 +33,6 @@ SOON = "barred_soon"
 SHOWN = 10
 
 Measure = dict[int, Counter[str]]
-
-
-@contextmanager
-def seen_as(scope: Scope) -> Iterator[None]:
-    """See only a role's companies for the length of a block; the caller's scope holds them all."""
-    before = current()
-    limit_to(scope)
-    try:
-        yield
-    finally:
-        limit_to(before)
 
 
 # ---------------------------------------------------------------------- the answers

@@ -3,7 +3,7 @@
 from fleet.storage.bundle import Bundle, Rows, told
 from fleet.storage.database import Base, db, init_storage, upsert
 from fleet.storage.deeds import Actor, Deed, act, follows
-from fleet.storage.scope import EVERYTHING, Scope, Scoped, everyone, limit_to
+from fleet.storage.scope import EVERYTHING, Scope, Scoped, everyone, limit_to, seen_as
 from fleet.storage.types import OPEN_BEGIN, OPEN_END, OpenInstant, Percent, UtcInstant, Yuan
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "follows",
     "init_storage",
     "limit_to",
+    "seen_as",
     "told",
     "upsert",
 ]

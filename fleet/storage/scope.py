@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from flask import g
 from sqlalchemy import event, false, true
 from sqlalchemy.orm import Session, with_loader_criteria
 
-from fleet.storage.database import Base, db
+from fleet.storage.database import Base
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import ORMExecuteState
-
-_KEY = "scope"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,27 +43,31 @@ class Scoped:
         raise NotImplementedError
 
 
-def limit_to(scope: Scope, session: Session | None = None) -> None:
-    """Let the session see the rows of a scope and no others from now on."""
-    (session or db.session).info[_KEY] = scope
+def limit_to(scope: Scope) -> None:
+    """Let this request, or the command in this application context, see a scope's rows only."""
+    g.fleet_scope = scope
 
 
-def current(session: Session | None = None) -> Scope:
-    """The scope of the session; NOTHING where nobody has set one."""
-    found: Scope = (session or db.session).info.get(_KEY, NOTHING)
+def current() -> Scope:
+    """The scope that holds here; NOTHING where nobody has set one."""
+    found: Scope = g.get("fleet_scope", NOTHING)
     return found
 
 
 @contextmanager
-def everyone(session: Session | None = None) -> Iterator[None]:
-    """See the whole group's rows for the length of a block, as the rule itself does."""
-    chosen = session or db.session
-    before = chosen.info.get(_KEY, NOTHING)
-    chosen.info[_KEY] = EVERYTHING
+def seen_as(scope: Scope) -> Iterator[None]:
+    """See a scope's rows only, for the length of a block."""
+    before = current()
+    limit_to(scope)
     try:
         yield
     finally:
-        chosen.info[_KEY] = before
+        limit_to(before)
+
+
+def everyone() -> AbstractContextManager[None]:
+    """See the whole group's rows for the length of a block, as the rule itself does."""
+    return seen_as(EVERYTHING)
 
 
 @event.listens_for(Session, "do_orm_execute")
@@ -72,7 +75,7 @@ def _apply(state: ORMExecuteState) -> None:
     """Add the scope's criterion to every ORM statement, refusing where none was set."""
     if state.is_column_load or state.is_relationship_load:
         return
-    scope = current(state.session)
+    scope = current()
     if scope.everything or not (state.is_select or state.is_update or state.is_delete):
         return
     state.statement = state.statement.options(*_criteria(scope.companies))

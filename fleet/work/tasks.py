@@ -16,9 +16,8 @@ from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.exc import OperationalError
 
-from fleet.storage import Actor, Scope, act, db, files, limit_to
+from fleet.storage import Actor, Scope, act, db, files, seen_as
 from fleet.storage.database import WRITES
-from fleet.storage.scope import current as current_scope
 from fleet.web import clock
 from fleet.web.errors import Refusal
 from fleet.work.pulse import Beat, pulses, worker_is_alive
@@ -384,19 +383,8 @@ def _do(kind: str, running: Running) -> None:
     if job is None:
         log.error("task %s: nothing was offered for %r", running.task_id, kind)
         raise _Failed(WENT_WRONG)
-    with _as_asker(running):
+    with seen_as(running.scope), force_locale(running.language):
         job.run(running)
-
-
-@contextmanager
-def _as_asker(running: Running) -> Iterator[None]:
-    before = current_scope()
-    limit_to(running.scope)
-    try:
-        with force_locale(running.language):
-            yield
-    finally:
-        limit_to(before)
 
 
 def _end(kind: str, running: Running, outcome: _Outcome) -> None:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from fleet.people.tables import Company, Region
-from fleet.storage import Actor, Scope, act, db, everyone, limit_to
+from fleet.storage import Actor, Scope, act, db, everyone, limit_to, seen_as
 from fleet.vehicles.tables import Holding, Vehicle, VehicleType
 
 AT = datetime(2026, 3, 2, 4, tzinfo=UTC)
@@ -49,7 +49,7 @@ def vins() -> list[str]:
     return sorted(db.session.scalars(select(Vehicle.vin)))
 
 
-def test_a_session_without_a_scope_sees_nothing(two):
+def test_who_was_given_no_scope_sees_nothing(two):
     assert vins() == []
     assert db.session.scalars(select(Company)).all() == []
 
@@ -89,3 +89,23 @@ def test_an_update_touches_only_rows_in_scope(two):
     db.session.commit()
     with everyone():
         assert sorted(db.session.scalars(select(Vehicle.seats))) == [5, 7]
+
+
+def test_the_scope_is_put_back(two):
+    limit_to(Scope(frozenset({two[0]})))
+    with pytest.raises(ValueError, match="x"), seen_as(Scope()):
+        raise ValueError("x")
+    assert vins() == ["LTESTA00000000001"]
+
+
+def test_a_scope_outlives_the_session_it_was_first_used_by(two):
+    limit_to(Scope(frozenset({two[0]})))
+    assert vins() == ["LTESTA00000000001"]
+    db.session.remove()
+    assert vins() == ["LTESTA00000000001"]
+
+
+def test_a_scope_ends_with_the_context_it_was_set_in(app, two):
+    limit_to(Scope(frozenset({two[0]})))
+    with app.app_context():
+        assert vins() == []
