@@ -50,13 +50,18 @@ def facts_of(vehicle_id: int) -> VehicleFacts:
     return facts_in(_ONE.read(vehicle=vehicle_id))
 
 
-def queries_of(vehicle_id: ColumnElement[int]) -> dict[str, Select[Any]]:
-    """The queries of one vehicle's facts, to be bundled with others that are asked with them."""
+def queries_of(
+    vehicle_id: ColumnElement[int], *which: ColumnElement[bool]
+) -> dict[str, Select[Any]]:
+    """The queries of one vehicle's facts, to be bundled with others that are asked with them.
+
+    `which` says of the table of policies which of the vehicle's are meant; all, where it is left.
+    """
     return {
         "vehicle": _VEHICLES.where(_vehicles.id == vehicle_id),
         "lay_ups": _LAY_UPS.where(_lay_ups.vehicle_id == vehicle_id),
-        "policies": _POLICIES.where(_policies.vehicle_id == vehicle_id),
-        "lines": _LINES.where(_policies.vehicle_id == vehicle_id),
+        "policies": _POLICIES.where(_policies.vehicle_id == vehicle_id, *which),
+        "lines": _LINES.where(_policies.vehicle_id == vehicle_id, *which),
     }
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, bindparam, exists, or_, select
+from sqlalchemy import Select, bindparam, exists, or_, select
 
 from fleet.insurers.tables import INSURER, Designation, Insurer
 from fleet.people.tables import Company, Region
@@ -211,15 +211,16 @@ def _policy_facts(
     holdings: tuple[tuple[str, Days], ...],
     designations: Iterable[Days],
 ) -> PolicyFacts:
+    policy = next(one for one in vehicle.policies if one.number == row.number)
     return PolicyFacts(
-        policy=next(one for one in vehicle.policies if one.number == row.number),
+        policy=policy,
         insurer_code=row.insurer,
         premium=row.premium,
         vehicle_tax=row.vehicle_tax,
         late_fee=row.late_fee,
         approved=bool(row.approval_number or row.request_approved),
         vehicle=vehicle.vehicle,
-        vehicle_policies=vehicle.policies,
+        vehicle_policies=tuple(one for one in vehicle.policies if one.kind == policy.kind),
         holdings=holdings,
         designations=tuple(designations),
     )
@@ -343,15 +344,14 @@ def _of_one() -> dict[str, Select[Any]]:
     number, invoice = told("number", _CLAIM.c.policy_number), told("invoice", _CLAIM.c.invoice_key)
     company, apart_from = told("company", _COMPANY.c.code), told("apart_from", _CLAIM.c.id)
 
-    def of_policy(column: ColumnElement[int]) -> ColumnElement[int]:
-        return select(column).where(_POLICY.c.policy_number == number).scalar_subquery()
-
-    vehicle, insurer = of_policy(_POLICY.c.vehicle_id), of_policy(_POLICY.c.insurer_id)
+    claimed = select(_POLICY.c.vehicle_id, _POLICY.c.insurer_id, _POLICY.c.kind)
+    claimed = claimed.where(_POLICY.c.policy_number == number).cte("claimed")
+    vehicle, insurer, kind = (select(column).scalar_subquery() for column in claimed.c)
     stands = or_(_CLAIM.c.invoice_key == invoice, _CLAIM.c.policy_number == number)
     return {
         "company": _COMPANIES.where(_COMPANY.c.code == company),
         "policy": _POLICIES.where(_POLICY.c.policy_number == number),
-        **queries_of(vehicle),
+        **queries_of(vehicle, _POLICY.c.kind == kind),
         "holdings": _HOLDINGS.where(_HOLDING.c.vehicle_id == vehicle),
         "designations": _DESIGNATIONS.where(_DESIGNATION.c.insurer_id == insurer),
         "standing": _STANDING.where(_CLAIM.c.id != apart_from, stands),

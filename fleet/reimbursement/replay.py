@@ -33,7 +33,7 @@ class FactsUnreadable(ValueError):
 
 
 def facts_from(kept: Kept) -> heart.Facts:
-    """The facts that `rules.kept_facts` kept; FactsUnreadable where it did not make them.
+    """The facts that `rules.plain` kept; FactsUnreadable where it did not make them.
 
     Of the vehicle's policies those of the claimed kind are there: no other decides.
     """
@@ -119,7 +119,7 @@ def differs(decision: Decision, book: Rulebook) -> str | None:
     if then is None:
         return "rulebook"
     again = heart.decide(facts, then)
-    if rules.digest(rules.kept_facts(facts)) != rules.digest(decision.facts):
+    if rules.digest(rules.plain(facts)) != rules.digest(decision.facts):
         return "facts"
     if again.decision != decision.decision:
         return "decision"

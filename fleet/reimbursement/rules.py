@@ -9,9 +9,10 @@ from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
-from fleet.rulebook.reimbursement import Claim, Decision, Facts
+from fleet.rulebook.reimbursement import Claim, Decision
 from fleet.words import Finding, NotWellFormed, normalise, parse_money
 
 Cell = str | int | float | bool | date | datetime | None
@@ -93,6 +94,7 @@ def plain_invoice_code(text: str) -> str:
     return digits(text, PAPER_CODES) or text
 
 
+@lru_cache(maxsize=1024)  # every reading of one claim asks for it anew
 def invoice_key(code: str | None, number: str) -> str:
     """What an invoice is known by: its 20 digits alone, else its code and number.
 
@@ -378,18 +380,6 @@ def kept_reasons(decision: Decision) -> list[dict[str, Any]]:
 
 def _kept(finding: Finding) -> dict[str, Any]:
     return {field.name: getattr(finding, field.name) for field in fields(finding)}
-
-
-def kept_facts(facts: Facts) -> dict[str, Any]:
-    """The facts as JSON; of the vehicle's policies those of the claimed kind, which decide."""
-    kept: dict[str, Any] = plain(facts)
-    if facts.policy is not None:
-        kept["policy"]["vehicle_policies"] = [
-            plain(one)
-            for one in facts.policy.vehicle_policies
-            if one.kind == facts.policy.policy.kind
-        ]
-    return kept
 
 
 def plain(value: object) -> Any:

@@ -214,7 +214,7 @@ def _lock_policy(number: str) -> None:
 
 
 def _decision(checked: Checked, deed: Deed) -> Decision:
-    facts = rules.kept_facts(checked.facts)
+    facts = rules.plain(checked.facts)
     deed.note(table="decisions", facts_digest=rules.digest(facts))
     return Decision(
         decision=checked.decision.decision,

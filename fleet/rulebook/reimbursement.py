@@ -35,9 +35,9 @@ class Claim:
 class PolicyFacts:
     """What is on record about the policy claimed for.
 
-    `vehicle_policies` are all of the vehicle; `holdings` say which company held it when;
-    `designations` are those of the policy's insurer in the claiming company's region;
-    `approved` is an approved request or an approval number.
+    `vehicle_policies` are the vehicle's of the policy's kind, itself among them; `holdings` say
+    which company held it when; `designations` are those of the policy's insurer in the claiming
+    company's region; `approved` is an approved request or an approval number.
     """
 
     policy: cover.Policy
