@@ -1,7 +1,7 @@
 """Several small queries answered by one statement, past the ORM: for an answer that is waited for.
 
-Each query comes back as one JSON text; the columns' own types read what stands in it, so that
-the rows are those that the query gives when it is run by itself. SQLAlchemy's way of running a
+All rows come back as one JSON text; the columns' own types read what stands in it, so that the
+rows are those that each query gives when it is run by itself. SQLAlchemy's way of running a
 statement costs more than SQLite takes to answer it, and PostgreSQL is asked once, not nine times.
 """
 
@@ -9,12 +9,24 @@ from __future__ import annotations
 
 import json
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from flask import current_app
-from sqlalchemy import Boolean, Date, Integer, Select, String, bindparam, select
+from sqlalchemy import (
+    Boolean,
+    Date,
+    Integer,
+    Select,
+    String,
+    Text,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
@@ -22,7 +34,8 @@ from fleet.storage.database import READER, db
 from fleet.storage.types import Percent, UtcInstant, Yuan
 
 if TYPE_CHECKING:
-    from sqlalchemy import BindParameter, ColumnElement, Dialect, Engine
+    from sqlalchemy import BindParameter, ColumnElement, Dialect, Engine, Subquery
+    from sqlalchemy.pool import PoolProxiedConnection
     from sqlalchemy.types import TypeEngine
 
 Rows = dict[str, list[Any]]
@@ -69,30 +82,27 @@ class Bundle:
     """
 
     def __init__(self, **queries: Select[Any]) -> None:
-        parts = []
-        self._readers: list[tuple[str, _Reader]] = []
-        for name, query in queries.items():
-            within = query.subquery(name)
-            parts.append(select(_All(_Row(*within.c))).scalar_subquery().label(name))
-            self._readers.append((name, _Reader(name, within.c)))
-        self._statement = select(*parts)
+        within = {name: query.subquery(name) for name, query in queries.items()}
+        self._readers = [(name, _Reader(name, one.c)) for name, one in within.items()]
+        self._statement = select(_listed([_rows_of(one) for one in within.values()]))
         self._texts: dict[str, _Text] = {}
 
     def read(self, **values: str | int) -> Rows:
         """Run the queries; answers the rows of each by its name."""
-        session = db.session()
-        if session.in_transaction():
+        # A request that only reads bundles never makes the session that the ORM would need.
+        if db.session.registry.has() and (session := db.session()).in_transaction():
             session.flush()  # as a query of the session's would first send what is not sent yet
             connection = session.connection()
-            found = self._run(connection.connection.cursor(), connection.dialect, values)
+            said = self._run(connection.connection, connection.dialect, values)
         else:
-            found = self._run_alone(values)
+            said = self._run_alone(values)
+        found = json.loads(said)
         return {
-            name: reader.read(said)
-            for said, (name, reader) in zip(found, self._readers, strict=True)
+            name: reader.read(rows)
+            for rows, (name, reader) in zip(found, self._readers, strict=True)
         }
 
-    def _run_alone(self, values: Mapping[str, str | int]) -> Any:
+    def _run_alone(self, values: Mapping[str, str | int]) -> str:
         """Run outside of any transaction: one statement sees one state of the database.
 
         Where the connection proves dead the statement is run once more, on a new one; asking
@@ -106,34 +116,55 @@ class Bundle:
             reader.dispose()
             return self._run_lent(reader, values)
 
-    def _run_lent(self, reader: Engine, values: Mapping[str, str | int]) -> Any:
+    def _run_lent(self, reader: Engine, values: Mapping[str, str | int]) -> str:
         lent = reader.raw_connection()
         try:
-            return self._run(lent.cursor(), reader.dialect, values)
+            return self._run(lent, reader.dialect, values)
         finally:
             lent.close()
 
-    def _run(self, cursor: Any, dialect: Dialect, values: Mapping[str, str | int]) -> Any:
+    def _run(
+        self, lent: PoolProxiedConnection, dialect: Dialect, values: Mapping[str, str | int]
+    ) -> str:
         text = self._texts.get(dialect.name)
         if text is None:
             text = self._texts.setdefault(dialect.name, _Text(self._statement, dialect))
-        cursor.execute(text.sql, text.values(values))
-        return cursor.fetchone()
+        said: str = text.answer(lent.driver_connection, values)
+        return said
+
+
+def _rows_of(query: Subquery) -> ColumnElement[str]:
+    """The rows of a query as one JSON text; PostgreSQL makes NULL of no rows."""
+    rows = select(_All(_Row(*query.c))).scalar_subquery()
+    return func.coalesce(cast(rows, Text), literal_column("'[]'", Text))
+
+
+def _listed(parts: Sequence[ColumnElement[str]]) -> ColumnElement[str]:
+    """JSON texts as one JSON array: read at once it costs less than each alone."""
+    listed: ColumnElement[str] = literal_column("'['", Text) + parts[0]
+    for part in parts[1:]:
+        listed = listed + literal_column("','", Text) + part
+    return listed + literal_column("']'", Text)
 
 
 class _Text:
     """A statement as an engine's driver takes it; compiled once."""
 
     def __init__(self, statement: Select[Any], dialect: Dialect) -> None:
-        made: Any = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-        self.sql = str(made)
+        # psycopg looks for its own marks in a long statement each time anew; $1 it sends as it is.
+        self._raw = dialect.name == "postgresql" and dialect.loaded_dbapi.RawCursor
+        plain: Dialect = type(dialect)(paramstyle="numeric_dollar") if self._raw else dialect
+        made: Any = statement.compile(dialect=plain, compile_kwargs={"render_postcompile": True})
+        self._sql = str(made)
         self._own: Mapping[str, Any] = made.params
-        self._order: list[str] | None = made.positiontup
+        self._order: list[str] = made.positiontup
 
-    def values(self, given: Mapping[str, str | int]) -> Any:
-        """The values as the driver takes them: by position or by name."""
+    def answer(self, connection: Any, given: Mapping[str, str | int]) -> Any:
+        """What stands in the one field of the one row."""
         every = {**self._own, **given}
-        return every if self._order is None else [every[name] for name in self._order]
+        cursor = self._raw(connection) if self._raw else connection.cursor()
+        cursor.execute(self._sql, [every[name] for name in self._order])
+        return cursor.fetchone()[0]
 
 
 # What stands in the JSON
@@ -153,11 +184,8 @@ class _Reader:
         readings = [_reading(one.type) for one in kept]
         self._readings = [(n, reading) for n, reading in enumerate(readings) if reading]
 
-    def read(self, said: Any) -> list[Any]:
-        """The rows; SQLite gives text, PostgreSQL's driver what stood in it, None for no rows."""
-        if said is None or said == "[]":
-            return []
-        rows = json.loads(said) if isinstance(said, str) else said
+    def read(self, rows: list[list[Any]]) -> list[Any]:
+        """The rows as the query gives them."""
         for row in rows:
             for place, reading in self._readings:
                 if row[place] is not None:

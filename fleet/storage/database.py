@@ -65,8 +65,12 @@ def _postgres_options() -> dict[str, Any]:
 
 def _postgres_reader(engine: Engine) -> Engine:
     """An engine for single reads: each is its own transaction, and no connection is pinged."""
-    connect = {"options": "-c timezone=UTC"}
-    return create_engine(engine.url, connect_args=connect, isolation_level="AUTOCOMMIT")
+    return create_engine(
+        engine.url,
+        connect_args={"options": "-c timezone=UTC"},
+        isolation_level="AUTOCOMMIT",
+        pool_reset_on_return=None,  # there is no transaction to end
+    )
 
 
 def _prepare(engine: Engine, *, sqlite: bool) -> None:
