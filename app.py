@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
+from typing import Any
 
 from flask import Flask
 from flask_bootstrap import Bootstrap5
@@ -36,10 +38,18 @@ ROOMS = (
 csrf = CSRFProtect()
 
 
+class Fleet(Flask):
+    """Flask without coroutines."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The view or hook itself: Flask looks at each anew, ten times a request."""
+        return func
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     """Build the application from its settings, by default those of the environment."""
     settings = settings or read_settings()
-    app = Flask("app", template_folder="templates", static_folder="static")
+    app = Fleet("app", template_folder="templates", static_folder="static")
     app.config.from_mapping(_config(settings))
     app.extensions["fleet_settings"] = settings
     app.extensions["rulebook"] = load(settings.zone)

@@ -70,12 +70,12 @@ class CodeForm(TwoFactorVerifyCodeForm):
 
 
 class PageSessions(SecureCookieSessionInterface):
-    """Flask's sessions, for pages; a call of the API has an empty one and reads no cookie."""
+    """Flask's sessions, for pages; a call of the API has none: it reads and sets no cookie."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """The session of a page's cookie."""
         if request.path.startswith(API):
-            return self.session_class()
+            return None  # Flask's word for an empty one that nothing can be written to
         return super().open_session(app, request)
 
 

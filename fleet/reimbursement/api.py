@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
 from flask import Response, jsonify, request
-from marshmallow import Schema, ValidationError, fields, post_load, validate
+from marshmallow import Schema, ValidationError, fields, missing, post_load, validate
+from marshmallow.exceptions import SCHEMA
 
 from fleet.reimbursement import attachment_api, rules, sheet_api
 from fleet.reimbursement.refusals import KeyUnreadable
@@ -73,8 +74,12 @@ class Said(fields.Field):
         super().__init__(required=required, allow_none=not required, metadata=form)
         self.column = column
 
-    def _deserialize(self, value: object, attr: str | None, data: Any, **_more: Any) -> Any:
-        del attr, data
+    def read(self, value: object) -> Any:
+        """The field as it is kept; ValidationError where it is missing or not what it should be."""
+        if value is None or value is missing:
+            if self.required:
+                raise self.make_error("required" if value is missing else "null")
+            return None
         numeric = self.column in rules.MONEY and isinstance(value, int | float)
         if not (isinstance(value, str) or numeric) or isinstance(value, bool):
             raise ValidationError("Not a valid value.")
@@ -83,7 +88,7 @@ class Said(fields.Field):
         except rules.CannotRead as error:
             raise ValidationError("Not a valid value.") from error
         if kept is None and self.required:
-            raise ValidationError("Missing data for required field.")
+            raise self.make_error("required")
         return kept
 
 
@@ -115,10 +120,23 @@ class ClaimBody(Schema):
     buyer_credit_code = Said("buyer_credit_code", "91310000000000000X")
     amount = Said("amount", "1250.00", required=True)
 
-    @post_load
-    def make(self, values: dict[str, Any], **_more: Any) -> Asked:
-        """The claim as the service takes it."""
-        return Asked(**values)
+    def load(self, data: Any, **_options: Any) -> Asked:
+        """The claim as the service takes it; ValidationError names every field that is wrong.
+
+        Past marshmallow's own way through a schema, which takes longer than deciding the claim.
+        """
+        if not isinstance(data, Mapping):
+            raise ValidationError({SCHEMA: ["Invalid input type."]})
+        wrong: dict[str, Any] = {name: ["Unknown field."] for name in data.keys() - self.fields}
+        kept: dict[str, Any] = {}
+        for name, said in self.fields.items():
+            try:
+                kept[name] = said.read(data.get(name, missing))
+            except ValidationError as error:
+                wrong[name] = error.messages
+        if wrong:
+            raise ValidationError(wrong)
+        return Asked(**kept)
 
 
 class ReversalBody(Schema):
@@ -295,15 +313,15 @@ def _mine(view: Callable[..., Any]) -> Callable[..., Any]:
 @access.needs(May.CHECK_CLAIMS)
 @calls.arguments(ClaimBody)
 @calls.response(HTTPStatus.OK, CheckAnswer)
-def check_claim(asked: Asked) -> dict[str, Any]:
+def check_claim(asked: Asked) -> Response:
     """Decide a claim and record nothing."""
     checked = check(asked, clock.now())
-    return {
-        "decision": checked.decision.decision,
-        "reasons": reasons_answer(checked.decision),
-        "policy_number": asked.policy_number,
-        "decided_at": moments.instant(checked.decided_at, clock.zone()),
-    }
+    return jsonify(
+        decision=checked.decision.decision,
+        reasons=reasons_answer(checked.decision),
+        policy_number=asked.policy_number,
+        decided_at=moments.instant(checked.decided_at, clock.zone()),
+    )
 
 
 @calls.route("/reimbursements", methods=["POST"])

@@ -186,19 +186,20 @@ def init_access(app: Flask, identify: Callable[[], Caller | None]) -> None:
 
 
 def _guard(identify: Callable[[], Caller | None]) -> Response | None:
-    g.caller = identify()
-    view = current_app.view_functions.get(request.endpoint or "")
-    if view is None or is_public(request.endpoint or "", view):
+    g.caller = known = identify()
+    endpoint = request.endpoint or ""
+    view = current_app.view_functions.get(endpoint)
+    if view is None or is_public(endpoint, view):
         return None
-    if g.caller is None:
+    if known is None:
         return _ask_to_sign_in()
     if is_own(view):
         limit_to(Scope())
         return None
     permission: May | None = getattr(view, "fleet_needs", None)
-    if permission is None or not g.caller.may(permission):
+    if permission is None or not known.may(permission):
         abort(403)
-    limit_to(g.caller.scope(permission))
+    limit_to(known.scope(permission))
     return None
 
 

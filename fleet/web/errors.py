@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 
-from flask import Response, abort, current_app, jsonify, render_template, request
+from flask import Request, Response, abort, current_app, jsonify, render_template, request
 from flask_babel import gettext as _
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, SecurityError
 
@@ -66,11 +66,6 @@ def raw(view: View) -> View:
     return view
 
 
-def reads_raw() -> bool:
-    """Whether the request's view reads the body itself."""
-    return getattr(current_app.view_functions.get(request.endpoint or ""), "fleet_raw", False)
-
-
 def is_api() -> bool:
     """Whether the request is one of the API's."""
     return request.path.startswith("/api/")
@@ -89,34 +84,40 @@ def problem(status: int, title: str, detail: str = "", **more: object) -> Respon
 
 def init_errors(app: Flask) -> None:
     """Answer refusals and errors as a page, or on the API as a problem document."""
-    app.before_request(_refuse_nul)
-    app.before_request(_refuse_json)
+    app.before_request(_refuse_unreadable)
     app.register_error_handler(Refusal, _refused)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
 
 
-def _refuse_nul() -> None:
+def _refuse_unreadable() -> None:
+    """Refuse what no view should have to read; a view that reads its body itself is left it."""
+    asked = request._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001 - werkzeug's word
+    view = current_app.view_functions.get(asked.endpoint or "")
+    body = not getattr(view, "fleet_raw", False)
+    _refuse_nul(asked, form=body and not asked.is_json)
+    if body and asked.is_json:
+        _refuse_json(asked)
+
+
+def _refuse_nul(asked: Request, *, form: bool) -> None:
     """Refuse a NUL in what is asked: no text holds one, and PostgreSQL fails on it."""
-    form = () if request.is_json or reads_raw() else request.form.values()
-    asked = (request.path, *request.args.values(), *form)
-    if any("\0" in text for text in asked):
+    said = (asked.path, *asked.args.values(), *(asked.form.values() if form else ()))
+    if any("\0" in text for text in said):
         abort(HTTPStatus.BAD_REQUEST)
 
 
-def _refuse_json() -> None:
+def _refuse_json(asked: Request) -> None:
     """Refuse JSON sent to a page, and on the API what no reader of JSON gets through.
 
     Brackets nested too deep and a number of too many digits are no JSONDecodeError, so that
     the API's own parser would let them out as errors of ours.
     """
-    if reads_raw() or not request.is_json:
-        return
     if not is_api():
         abort(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
     try:
-        if request.get_data():
-            request.get_json()
+        if asked.get_data():
+            asked.get_json()
     except RecursionError:
         abort(HTTPStatus.BAD_REQUEST)
 

@@ -18,6 +18,12 @@ _POLICY = (
     "frame-ancestors 'none'"
 )
 _NOTHING = "default-src 'none'; frame-ancestors 'none'"  # what programs are told is no page
+_ALWAYS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "same-origin"),
+    ("X-Frame-Options", "DENY"),
+    ("Cache-Control", "no-store"),  # our static files have their own
+)
 
 
 def init_headers(app: Flask) -> None:
@@ -36,10 +42,9 @@ def nonce() -> str:
 
 def _protect(answer: Response) -> Response:
     policy = _NOTHING if is_api() else _POLICY.format(nonce=nonce())
-    answer.headers.setdefault("Content-Security-Policy", policy)
-    answer.headers.setdefault("X-Content-Type-Options", "nosniff")
-    answer.headers.setdefault("Referrer-Policy", "same-origin")
-    answer.headers.setdefault("X-Frame-Options", "DENY")
-    if "Cache-Control" not in answer.headers:  # our static files have their own
-        answer.headers["Cache-Control"] = "no-store"
+    # One look at what stands there: werkzeug's setdefault goes through all of it for each.
+    given = {name.lower() for name, _value in answer.headers}
+    for name, value in (("Content-Security-Policy", policy), *_ALWAYS):
+        if name.lower() not in given:
+            answer.headers.add(name, value)
     return answer
