@@ -34,9 +34,10 @@ from fleet.storage.database import READER, db
 from fleet.storage.types import Percent, UtcInstant, Yuan
 
 if TYPE_CHECKING:
-    from sqlalchemy import BindParameter, ColumnElement, Dialect, Engine, Subquery
-    from sqlalchemy.pool import PoolProxiedConnection
+    from sqlalchemy import BindParameter, ColumnElement, Dialect, Subquery
     from sqlalchemy.types import TypeEngine
+
+    from fleet.storage.reader import Reader
 
 Rows = dict[str, list[Any]]
 
@@ -83,7 +84,7 @@ class Bundle:
 
     def __init__(self, **queries: Select[Any]) -> None:
         within = {name: query.subquery(name) for name, query in queries.items()}
-        self._readers = [(name, _Reader(name, one.c)) for name, one in within.items()]
+        self._shapes = [(name, _Shape(name, one.c)) for name, one in within.items()]
         self._statement = select(_listed([_rows_of(one) for one in within.values()]))
         self._texts: dict[str, _Text] = {}
 
@@ -93,44 +94,18 @@ class Bundle:
         if db.session.registry.has() and (session := db.session()).in_transaction():
             session.flush()  # as a query of the session's would first send what is not sent yet
             connection = session.connection()
-            said = self._run(connection.connection, connection.dialect, values)
+            text = self._text(connection.dialect)
+            said = text.answer(connection.connection.driver_connection, values)
         else:
-            said = self._run_alone(values)
+            reader: Reader = current_app.extensions[READER]
+            text = self._text(reader.dialect)
+            said = reader.ask(lambda connection: text.answer(connection, values))
         found = json.loads(said)
-        return {
-            name: reader.read(rows)
-            for rows, (name, reader) in zip(found, self._readers, strict=True)
-        }
+        return {name: one.read(rows) for rows, (name, one) in zip(found, self._shapes, strict=True)}
 
-    def _run_alone(self, values: Mapping[str, str | int]) -> str:
-        """Run outside of any transaction: one statement sees one state of the database.
-
-        Where the connection proves dead the statement is run once more, on a new one; asking
-        each time first whether it lives would take as long as the statement itself.
-        """
-        reader: Engine = current_app.extensions[READER]
-        dead: type[Exception] = reader.dialect.loaded_dbapi.OperationalError
-        try:
-            return self._run_lent(reader, values)
-        except dead:
-            reader.dispose()
-            return self._run_lent(reader, values)
-
-    def _run_lent(self, reader: Engine, values: Mapping[str, str | int]) -> str:
-        lent = reader.raw_connection()
-        try:
-            return self._run(lent, reader.dialect, values)
-        finally:
-            lent.close()
-
-    def _run(
-        self, lent: PoolProxiedConnection, dialect: Dialect, values: Mapping[str, str | int]
-    ) -> str:
-        text = self._texts.get(dialect.name)
-        if text is None:
-            text = self._texts.setdefault(dialect.name, _Text(self._statement, dialect))
-        said: str = text.answer(lent.driver_connection, values)
-        return said
+    def _text(self, dialect: Dialect) -> _Text:
+        made = self._texts.get(dialect.name)
+        return made or self._texts.setdefault(dialect.name, _Text(self._statement, dialect))
 
 
 def _rows_of(query: Subquery) -> ColumnElement[str]:
@@ -159,12 +134,13 @@ class _Text:
         self._own: Mapping[str, Any] = made.params
         self._order: list[str] = made.positiontup
 
-    def answer(self, connection: Any, given: Mapping[str, str | int]) -> Any:
+    def answer(self, connection: Any, given: Mapping[str, str | int]) -> str:
         """What stands in the one field of the one row."""
         every = {**self._own, **given}
         cursor = self._raw(connection) if self._raw else connection.cursor()
         cursor.execute(self._sql, [every[name] for name in self._order])
-        return cursor.fetchone()[0]
+        said: str = cursor.fetchone()[0]
+        return said
 
 
 # What stands in the JSON
@@ -173,7 +149,7 @@ class _Text:
 _Reading = Callable[[Any], Any]
 
 
-class _Reader:
+class _Shape:
     """Makes rows again of the JSON that stands for them."""
 
     def __init__(self, name: str, columns: Iterable[ColumnElement[Any]]) -> None:

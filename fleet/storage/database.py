@@ -11,6 +11,8 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import DeclarativeBase
 
+from fleet.storage.reader import Reader
+
 if TYPE_CHECKING:
     from flask import Flask
     from sqlalchemy import Connection, Engine
@@ -49,7 +51,8 @@ def init_storage(app: Flask, settings: Settings) -> None:
     migrate.init_app(app, db, directory="migrations", render_as_batch=True)
     with app.app_context():
         _prepare(db.engine, sqlite=sqlite)
-        app.extensions[READER] = db.engine if sqlite else _postgres_reader(db.engine)
+        reads = db.engine if sqlite else _postgres_reads(db.engine)
+        app.extensions[READER] = Reader(reads, beside=db.engine)
 
 
 def _sqlite_options() -> dict[str, Any]:
@@ -63,7 +66,7 @@ def _postgres_options() -> dict[str, Any]:
     return {"connect_args": {"options": "-c timezone=UTC"}, "pool_pre_ping": True}
 
 
-def _postgres_reader(engine: Engine) -> Engine:
+def _postgres_reads(engine: Engine) -> Engine:
     """An engine for single reads: each is its own transaction, and no connection is pinged."""
     return create_engine(
         engine.url,

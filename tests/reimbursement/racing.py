@@ -77,7 +77,7 @@ def _app(settings: Settings) -> Flask:
     app = create_app(settings)
     with app.app_context():
         # Fifty threads share fifteen connections: each waits for its turn, however long.
-        for engine in (db.engine, app.extensions[READER]):
+        for engine in {db.engine, app.extensions[READER].engine}:
             engine.pool._timeout = 1800
     return app
 
