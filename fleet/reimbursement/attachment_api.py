@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
 from flask import Response
-from flask_smorest.fields import Upload as FileField
 from marshmallow import Schema, fields
 
 from fleet.reimbursement import attachments
-from fleet.reimbursement.attachment_pages import attach, saved
+from fleet.reimbursement.attachment_pages import attach, let_in, saved
 from fleet.reimbursement.service import claim_with_decisions
 from fleet.reimbursement.tables import Attachment
 from fleet.web import clock, moments
 from fleet.web.access import May, needs
-from fleet.web.api import blueprint
+from fleet.web.api import BINARY, MULTIPART, File, blueprint
 from fleet.web.attached import MIMETYPES
 
 calls = blueprint("attachments", "Documents of a claim")
 ALL = "/reimbursements/<int(max=2147483647):claim_id>/attachments"
-MULTIPART = "multipart/form-data"
 
 
-class DocumentFile(Schema):
+class DocumentForm(Schema):
     """A document."""
 
-    file = FileField(required=True, metadata={"description": "PDF, OFD, XML, JPEG or PNG"})
-
-
-class SentFile(Schema):
-    """A document that may be missing: whose claim it is about is looked at first."""
-
-    file = FileField()
+    file = File(required=True, metadata={"description": "PDF, OFD, XML, JPEG or PNG"})
 
 
 class AttachmentAnswer(Schema):
@@ -62,14 +56,29 @@ class AttachmentsAnswer(Schema):
     items = fields.List(fields.Nested(AttachmentAnswer), required=True)
 
 
+_SENT = {"file": {"contentType": ", ".join(MIMETYPES.values())}}
+
+
+def _let_in(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Answer whose claim it is, and who may add to it, before the form is looked at."""
+
+    @wraps(view)
+    def call(claim_id: int) -> Any:
+        let_in(claim_id)
+        return view(claim_id=claim_id)
+
+    return call
+
+
 @calls.post(ALL)
 @needs(May.CHECK_CLAIMS)
-@calls.doc(requestBody={"content": {MULTIPART: {"schema": DocumentFile}}})
-@calls.ARGUMENTS_PARSER.use_args(SentFile, location="files")
+@_let_in
+@calls.doc(requestBody={"content": {MULTIPART: {"encoding": _SENT}}})
+@calls.arguments(DocumentForm, location="multipart")
 @calls.response(HTTPStatus.CREATED, AttachmentAnswer)
-def attach_document(files: dict[str, Any], claim_id: int) -> dict[str, Any]:
+def attach_document(form: dict[str, Any], claim_id: int) -> dict[str, Any]:
     """Attach a document; by finance or who keeps the company's vehicles. Its content says what."""
-    return _answer(attach(claim_id, files.get("file")))
+    return _answer(attach(claim_id, form["file"]))
 
 
 @calls.get(ALL)
@@ -81,13 +90,12 @@ def list_documents(claim_id: int) -> dict[str, Any]:
     return {"items": [_answer(row) for row in attachments.attached_to(claim.id)]}
 
 
+_KEPT = {mimetype: {"schema": BINARY} for mimetype in MIMETYPES.values()}
+
+
 @calls.get(f"{ALL}/<int(max=2147483647):attachment_id>")
 @needs(May.CHECK_CLAIMS)
-@calls.response(
-    HTTPStatus.OK,
-    {"type": "string", "format": "binary"},
-    content_type=MIMETYPES[".pdf"],
-)
+@calls.doc(responses={"200": {"description": "OK", "content": _KEPT}})
 def fetch_document(claim_id: int, attachment_id: int) -> Response:
     """A document as it is kept."""
     return saved(attachments.attachment_of(claim_id, attachment_id))

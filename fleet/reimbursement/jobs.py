@@ -105,7 +105,10 @@ def _answer(running: Running, deciding: Deciding) -> None:
         raise SheetGone
     with TemporaryDirectory() as folder:
         out = Path(folder, f"result{sheet.suffix}")
-        result = answer_sheet(sheet, out, Result(running.at), deciding, running.progress)
+        try:
+            result = answer_sheet(sheet, out, Result(running.at), deciding, running.progress)
+        except UnreadableFile as why:  # it names the file as it is kept
+            raise UnreadableFile(why.reason, why.found.replace(sheet.name, told["name"])) from why
         name = f"{Path(told['name']).stem}-decided{sheet.suffix}"
         with out.open("rb") as content:
             running.result(name, MIMETYPES[sheet.suffix], content)

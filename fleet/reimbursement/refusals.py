@@ -181,6 +181,13 @@ class SheetGone(Refusal):
         super().__init__(_("The sheet is no longer there. Upload the file again."))
 
 
+class SheetNotDone(Refusal):
+    """A sheet is asked for its decisions that is still waiting or under way, or came to nothing."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__(_("The sheet has no result; its state is: %(state)s.", state=state))
+
+
 class AnothersInvoice(Refusal):
     """The invoice stands on a claim of a company that is not the caller's."""
 

@@ -7,14 +7,13 @@ from typing import Any
 
 from flask import Response, url_for
 from flask_babel import gettext as _
-from flask_smorest.fields import Upload as FileField
 from marshmallow import Schema, fields
 
 from fleet.reimbursement import jobs
-from fleet.reimbursement.refusals import MayNotRecord
+from fleet.reimbursement.refusals import MayNotRecord, SheetNotDone
 from fleet.reimbursement.sheet_pages import ask, mine
 from fleet.web.access import May, caller, needs
-from fleet.web.api import blueprint
+from fleet.web.api import BINARY, MULTIPART, File, Flag, blueprint
 from fleet.web.errors import NotFound
 from fleet.web.sheets import XLSX, download
 from fleet.web.words import label
@@ -23,23 +22,16 @@ from fleet.work.tables import DONE, Task
 from fleet.work.tasks import how_far
 
 calls = blueprint("sheets", "Sheets of claims")
-MULTIPART = "multipart/form-data"
 
 
-class SheetFile(Schema):
-    """The sheet."""
+class SheetForm(Schema):
+    """A sheet, and whether its claims are recorded."""
 
-    file = FileField(required=True, metadata={"description": "An .xlsx or a .csv"})
-
-
-class How(Schema):
-    """Whether its claims are recorded."""
-
-    record = fields.Boolean(load_default=False)
-
-
-class SheetForm(How, SheetFile):
-    """The multipart form of a sheet."""
+    file = File(
+        required=True,
+        metadata={"description": "An .xlsx or a .csv, which its name's ending tells"},
+    )
+    record = Flag(load_default=False)
 
 
 class SheetStarted(Schema):
@@ -68,21 +60,40 @@ class SheetTold(Schema):
     result = fields.String(required=True, allow_none=True)
 
 
+_NAMED = {"schema": {"type": "string", "example": 'form-data; name="file"; filename="claims.csv"'}}
+_THEN = {
+    operation: {"operationId": operation, "parameters": {"task_id": "$response.body#/id"}}
+    for operation in ("sheetTold", "sheetResult")
+}
+_EXAMPLE = (
+    "company,policy_number,insurer,invoice_number,amount\n"
+    "EAST-1,DEMO0000000000000001,DEMO-A,12345678,1250.00\n"
+)
+_FORM = {
+    "example": {"file": _EXAMPLE, "record": False},
+    "encoding": {"file": {"headers": {"Content-Disposition": _NAMED}}},
+}
+_DOC: dict[str, Any] = {
+    "requestBody": {"content": {MULTIPART: _FORM}},
+    "responses": {HTTPStatus.ACCEPTED.value: {"links": _THEN}},
+}
+
+
 @calls.post("/reimbursements/sheets")
 @needs(May.CHECK_CLAIMS)
-@calls.doc(requestBody={"content": {MULTIPART: {"schema": SheetForm}}})
-@calls.ARGUMENTS_PARSER.use_args(SheetFile, location="files")
-@calls.arguments(How, location="form", content_type=MULTIPART)
+@calls.doc(**_DOC)
+@calls.arguments(SheetForm, location="multipart")
 @calls.response(HTTPStatus.ACCEPTED, SheetStarted)
-def start_sheet(files: dict[str, Any], how: dict[str, Any]) -> dict[str, int]:
+def start_sheet(form: dict[str, Any]) -> dict[str, int]:
     """Let every row of a sheet be decided, and recorded as a claim where `record` asks for it."""
-    if how["record"] and not caller().may(May.RECORD_CLAIMS):
+    if form["record"] and not caller().may(May.RECORD_CLAIMS):
         raise MayNotRecord
-    return {"id": ask(files["file"], to_record=how["record"]).id}
+    return {"id": ask(form["file"], to_record=form["record"]).id}
 
 
 @calls.get("/reimbursements/sheets/<int(max=2147483647):task_id>")
 @needs(May.CHECK_CLAIMS)
+@calls.doc(operationId="sheetTold")
 @calls.response(HTTPStatus.OK, SheetTold)
 def sheet_told(task_id: int) -> dict[str, Any]:
     """How far a sheet of the caller's is, and what came of it."""
@@ -110,11 +121,14 @@ def _result(task: Task) -> str | None:
 
 @calls.get("/reimbursements/sheets/<int(max=2147483647):task_id>/result")
 @needs(May.CHECK_CLAIMS)
-@calls.response(HTTPStatus.OK, {"type": "string", "format": "binary"}, content_type=XLSX)
+@calls.doc(operationId="sheetResult")
+@calls.response(HTTPStatus.OK, BINARY, content_type=XLSX)
 @calls.alt_response(HTTPStatus.OK, schema={"type": "string"}, content_type="text/csv", success=True)
 def sheet_result(task_id: int) -> Response:
-    """The sheet with its decisions, in the form it came in."""
+    """The sheet with its decisions, in the form it came in; 409 where it is not done."""
     task = mine(task_id)
+    if task.state != DONE:
+        raise SheetNotDone(label("task_state", task.state))
     content = result_of(task)
     if content is None:
         raise NotFound(_("result"))

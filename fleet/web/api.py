@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
-from flask import Response
+from flask import Request, Response
 from flask_smorest import Api, Blueprint
-from marshmallow import Schema, fields, validate
+from flask_smorest.fields import Upload
+from marshmallow import Schema, ValidationError, fields, validate
+from webargs.flaskparser import FlaskParser
+from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import HTTPException
 
 from fleet.web import errors
 
 PREFIX = "/api/v1"
 PROBLEM = "application/problem+json"
+MULTIPART = "multipart/form-data"
+BINARY = {"type": "string", "format": "binary"}
+# What the server answers before any call is reached: its address or its headers are too long.
+UNREAD = (HTTPStatus.REQUEST_URI_TOO_LONG, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 MOST = 500
 NO_NUL = {"pattern": "^[^\\x00]*$"}  # how a text of a query is described: none may hold a NUL
 DAY = (  # 29 February is read where there is one; no pattern can say when
@@ -56,6 +65,48 @@ class PageQuery(Schema):
     page_size = fields.Integer(load_default=50, validate=validate.Range(min=1, max=MOST))
 
 
+class File(Upload):
+    """A file of a form; a text under its name is none."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> FileStorage:
+        if not isinstance(value, FileStorage):
+            raise ValidationError("Not a valid file.")
+        sent: FileStorage = super()._deserialize(value, attr, data, **more)
+        return sent
+
+
+class Flag(fields.Boolean):
+    """A yes or no of a form, in the two words that its description says."""
+
+    truthy = frozenset({"true"})
+    falsy = frozenset({"false"})
+
+
+class Parser(FlaskParser):
+    """Reads what a call is given; of what is given twice, neither is dropped without a word.
+
+    A form is read whole, its texts and its files, so that what it may not hold is refused.
+    """
+
+    __location_map__ = {**FlaskParser.__location_map__, "multipart": "load_multipart"}
+
+    def load_multipart(self, req: Request, schema: Schema) -> Any:
+        """Texts and files of a form."""
+        sent = [*req.form.items(multi=True), *req.files.items(multi=True)]
+        return self._makeproxy(_once(MultiDict(sent), schema), schema)
+
+    def load_querystring(self, req: Request, schema: Schema) -> Any:
+        """What stands in the address."""
+        return self._makeproxy(_once(req.args, schema), schema)
+
+
+def _once(sent: MultiDict[str, Any], schema: Schema) -> MultiDict[str, Any]:
+    twice = [name for name, given in sent.lists() if len(given) > 1 and name in schema.fields]
+    if twice:
+        raise ValidationError({name: ["Given more than once."] for name in twice})
+    return sent
+
+
 api = Problems(
     spec_kwargs={
         "title": "Fleet insurance",
@@ -82,12 +133,30 @@ CONFIG = {
 class Calls(Blueprint):
     """flask-smorest's Blueprint; a schema of arguments is made once, not anew for every call."""
 
+    ARGUMENTS_PARSER = Parser()
+    DEFAULT_LOCATION_CONTENT_TYPE_MAPPING = {
+        **Blueprint.DEFAULT_LOCATION_CONTENT_TYPE_MAPPING,
+        "multipart": MULTIPART,
+    }
+
     def arguments(self, schema: Any, **options: Any) -> Any:
         """What a call is given, read by a schema."""
         made = schema() if isinstance(schema, type) else schema
         return super().arguments(made, **options)
 
+    def refusal(self, status: HTTPStatus, why: str) -> Callable[[Any], Any]:
+        """A refusal of a call, described by why."""
+        return self.alt_response(  # type: ignore[no-any-return]
+            status, schema=ProblemSchema, content_type=PROBLEM, description=why
+        )
 
-def blueprint(room: str, name: str) -> Blueprint:
+    @staticmethod
+    def _prepare_response_doc(doc: Any, doc_info: Any, **options: Any) -> Any:
+        told = doc_info.setdefault("response", {}).setdefault("responses", {})
+        told.update({int(status): [status.name] for status in UNREAD})
+        return Blueprint._prepare_response_doc(doc, doc_info, **options)  # noqa: SLF001 - overridden
+
+
+def blueprint(room: str, name: str) -> Calls:
     """A room's part of the API, under /api/v1."""
     return Calls(f"api_{room}", name, url_prefix=PREFIX, description=room)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from flask_smorest.fields import Upload as FileField
 from marshmallow import Schema, fields
 
 from fleet.web.access import May, needs
-from fleet.web.api import blueprint
+from fleet.web.api import File, Flag, blueprint
 from fleet.web.locale import language
 from fleet.web.words import label
 from fleet.work.tables import DONE, Task
@@ -21,25 +20,14 @@ from fleet.workbook.tables import CHECKED, WAITING, Upload
 
 calls = blueprint("workbook", "Imports of fleet workbooks")
 REFUSED = "refused"
-# Of a form's two locations the document can describe one: it is given the form whole.
-MULTIPART = "multipart/form-data"
 
 
-class WorkbookFile(Schema):
-    """The workbook."""
+class Form(Schema):
+    """A workbook, and how it is imported."""
 
-    file = FileField(required=True, metadata={"description": "An .xlsx"})
-
-
-class How(Schema):
-    """How it is imported."""
-
-    dry_run = fields.Boolean(load_default=False)
-    leave_out_refused = fields.Boolean(load_default=False)
-
-
-class Form(How, WorkbookFile):
-    """The multipart form of an import."""
+    file = File(required=True, metadata={"description": "An .xlsx"})
+    dry_run = Flag(load_default=False)
+    leave_out_refused = Flag(load_default=False)
 
 
 class Started(Schema):
@@ -86,18 +74,16 @@ class Told(Schema):
 
 @calls.post("/imports")
 @needs(May.IMPORT)
-@calls.doc(requestBody={"content": {MULTIPART: {"schema": Form}}})
-@calls.ARGUMENTS_PARSER.use_args(WorkbookFile, location="files")
-@calls.arguments(How, location="form", content_type=MULTIPART)
+@calls.arguments(Form, location="multipart")
 @calls.response(HTTPStatus.ACCEPTED, Started)
-def start_import(files: dict[str, Any], how: dict[str, Any]) -> dict[str, int]:
+def start_import(form: dict[str, Any]) -> dict[str, int]:
     """Let a workbook be checked and, unless it is a dry run or rows are refused, imported."""
     upload = receive_upload(
-        files["file"].stream,
-        files["file"].filename or "",
-        order(leave_out=how["leave_out_refused"]),
+        form["file"].stream,
+        form["file"].filename or "",
+        order(leave_out=form["leave_out_refused"]),
         language=language(),
-        then_import=not how["dry_run"],
+        then_import=not form["dry_run"],
     )
     run_of(upload)
     return {"id": upload.id}

@@ -19,6 +19,7 @@ from fleet.reimbursement.tables import Attachment
 from fleet.storage import db, files
 from fleet.storage.history import HistoryEntry, verify
 from fleet.web.access import AUDITOR, COMPANY_ADMIN, FINANCE, INSURANCE_DESK
+from fleet.web.attached import MIMETYPES
 from tests.pages import soup, words
 from tests.reimbursement.documents import GOOD, HOSTILE, PDF, picture
 from tests.reimbursement.records import AT, BY, asked, bearer, group, sign_in, user
@@ -99,6 +100,24 @@ def test_every_kind_is_known_by_its_content(finance, kind):
         assert b"SECRET" not in kept.data
         assert not Image.open(io.BytesIO(kept.data)).getexif()
     assert finance.get(API, headers=finance.headers).json == {"items": [told]}
+
+
+@pytest.mark.one_engine
+def test_every_kind_that_is_given_out_is_described(finance):
+    """The description once named PDF alone, so that a picture was an undocumented answer."""
+    paths = finance.get("/api/v1/openapi.json", headers=finance.headers).json["paths"]
+    one = "/api/v1/reimbursements/{claim_id}/attachments/{attachment_id}"
+    assert set(paths[one]["get"]["responses"]["200"]["content"]) == set(MIMETYPES.values())
+    assert {mimetype for _content, mimetype in GOOD.values()} == set(MIMETYPES.values())
+
+
+@pytest.mark.one_engine
+def test_whose_claim_it_is_is_said_before_the_form_is_looked_at(finance, session):
+    address = API.replace("/1/", "/99/")
+    assert finance.post(address, headers=finance.headers).status_code == 404
+    auditor = bearer(user(AUDITOR, name="auditor"))
+    assert finance.post(API, headers=auditor).status_code == 403
+    assert finance.post(API, headers=finance.headers).status_code == 422
 
 
 @pytest.mark.one_engine

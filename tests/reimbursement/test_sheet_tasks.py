@@ -201,7 +201,8 @@ def test_over_http_it_is_taken_told_of_and_fetched(finance, worker):
     assert (answer.status_code, answer.json) == (202, {"id": 1})
     before = finance.get(f"{API}/1", headers=headers).json
     assert (before["state"], before["record"], before["result"]) == ("queued", True, None)
-    assert finance.get(f"{API}/1/result", headers=headers).status_code == 404
+    early = finance.get(f"{API}/1/result", headers=headers)
+    assert (early.status_code, early.json["code"]) == (409, "sheet_not_done")
     assert tasks.run_next(clock.now())
     after = finance.get(f"{API}/1", headers=headers).json
     assert (after["state"], after["done"], after["total"]) == ("done", 4, 4)
@@ -211,6 +212,39 @@ def test_over_http_it_is_taken_told_of_and_fetched(finance, worker):
     result = finance.get(after["result"], headers=headers)
     assert result.mimetype == "text/csv"
     assert [one["claim"] for one in told(result.data)] == ["1", "2", "", "3"]
+
+
+@pytest.mark.one_engine
+def test_a_sheet_that_cannot_be_read_is_named_as_its_maker_named_it(finance):
+    """Its task once told the name under which we keep it, which says nothing to anybody."""
+    finance.post(API, **handed_in(b"\x15\x1b\xff\xfb\xb6"), headers=finance.headers)
+    failed = finance.get(f"{API}/1", headers=finance.headers).json
+    assert failed["problem"] == "三月.csv is neither UTF-8 nor GB18030."
+    result = finance.get(f"{API}/1/result", headers=finance.headers)
+    assert (result.status_code, result.json["code"]) == (409, "sheet_not_done")
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize("said", ["", "1", "yes", "True", "on"])
+def test_whether_a_sheet_is_recorded_is_true_or_false(finance, said):
+    answer = finance.post(API, **handed_in(record=said), headers=finance.headers)
+    assert answer.status_code == 422
+    assert answer.json["errors"] == {"multipart": {"record": ["Not a valid boolean."]}}
+    assert latest() is None
+
+
+@pytest.mark.one_engine
+def test_the_example_of_the_description_is_a_sheet(finance):
+    paths = finance.get("/api/v1/openapi.json", headers=finance.headers).json["paths"]
+    form = paths[API]["post"]["requestBody"]["content"]["multipart/form-data"]
+    example = form["example"]["file"].replace("EAST-1", body()["company"])
+    finance.post(API, **handed_in(example.encode()), headers=finance.headers)
+    counts = finance.get(f"{API}/1", headers=finance.headers).json["counts"]
+    assert (sum(counts.values()), counts["unreadable"]) == (1, 0)
+    links = paths[API]["post"]["responses"]["202"]["links"]
+    linked = {link["operationId"] for link in links.values()}
+    calls = [call for path in paths.values() for call in path.values() if "responses" in call]
+    assert linked <= {call.get("operationId") for call in calls}
 
 
 @pytest.mark.one_engine
