@@ -19,8 +19,8 @@ UNSIGNED = "unsigned"
 BAD_SIGNATURE = "bad_signature"
 STALE = "stale"
 
-_TIMESTAMP = re.compile(r"[0-9]{1,11}")
-_NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}")
+TIMESTAMP = re.compile(r"[0-9]{1,11}")
+NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def why_not(call: Call, secrets: Iterable[str], at: datetime) -> str | None:
     The signature is judged before the time: whether a moment is stale is said to those only
     who hold the secret.
     """
-    if not (_TIMESTAMP.fullmatch(call.timestamp) and _NONCE.fullmatch(call.nonce)):
+    if not (TIMESTAMP.fullmatch(call.timestamp) and NONCE.fullmatch(call.nonce)):
         return UNSIGNED
     if not call.signature:
         return UNSIGNED

@@ -156,13 +156,13 @@ class HeardDecision(Schema):
     left_out = fields.List(fields.Nested(LeftOutRequest), required=True)
 
 
-def _header(name: str, text: str) -> dict[str, Any]:
+def _header(name: str, pattern: str, text: str) -> dict[str, Any]:
     return {
         "in": "header",
         "name": name,
         "required": True,
         "description": text,
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "pattern": f"^{pattern}$"},
     }
 
 
@@ -170,10 +170,19 @@ _DOC: dict[str, Any] = {
     "security": [{"oa": []}],
     "requestBody": {"required": True, "content": {"application/json": {"schema": Decision}}},
     "parameters": [
-        _header("X-Fleet-Timestamp", f"Unix seconds, within {oa.WINDOW_SECONDS} of our clock"),
-        _header("X-Fleet-Nonce", "16 to 64 of A-Z a-z 0-9 _ -, another one for each call"),
+        _header(
+            "X-Fleet-Timestamp",
+            oa.TIMESTAMP.pattern,
+            f"Unix seconds, within {oa.WINDOW_SECONDS} of our clock",
+        ),
+        _header(
+            "X-Fleet-Nonce",
+            oa.NONCE.pattern,
+            "16 to 64 of A-Z a-z 0-9 _ -, another one for each call",
+        ),
         _header(
             "X-Fleet-Signature",
+            "[0-9A-Fa-f]{64}",
             'Hex HMAC-SHA256 over timestamp, "\\n", nonce, "\\n", body under the shared secret',
         ),
     ],
@@ -185,13 +194,14 @@ _DOC: dict[str, Any] = {
 @raw
 @approvals.doc(**_DOC)
 @approvals.response(HTTPStatus.OK, HeardDecision)
-@approvals.alt_response(HTTPStatus.UNAUTHORIZED, description="Unsigned, wrongly signed or stale")
-@approvals.alt_response(HTTPStatus.NOT_FOUND, description="None of the requests is known")
-@approvals.alt_response(HTTPStatus.CONFLICT, description="Replayed, or another decision stands")
-@approvals.alt_response(HTTPStatus.BAD_REQUEST, description="Signed, but no JSON")
-@approvals.alt_response(HTTPStatus.UNPROCESSABLE_ENTITY, description="Fields wrong, see `errors`")
-@approvals.alt_response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, description="Larger than 64 kB")
-@approvals.alt_response(HTTPStatus.SERVICE_UNAVAILABLE, description="No secret is set, or busy")
+@approvals.refusal(HTTPStatus.UNAUTHORIZED, "Unsigned, wrongly signed or stale")
+@approvals.refusal(HTTPStatus.FORBIDDEN, "No secret is set: nobody is let in, send it again later")
+@approvals.refusal(HTTPStatus.NOT_FOUND, "None of the requests is known")
+@approvals.refusal(HTTPStatus.CONFLICT, "Replayed, or another decision stands")
+@approvals.refusal(HTTPStatus.BAD_REQUEST, "Signed, but no JSON")
+@approvals.refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "Fields wrong, see `errors`")
+@approvals.refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Larger than 64 kB")
+@approvals.refusal(HTTPStatus.SERVICE_UNAVAILABLE, "Busy: send it again, signed anew")
 def hear_decision() -> dict[str, Any]:
     """Take a decision of the OA on requests for cover; the same again is answered the same."""
     secrets, at = current_app.extensions["fleet_settings"].oa_secrets, clock.now()

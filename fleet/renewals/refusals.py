@@ -163,7 +163,7 @@ class NeedGone(Refusal):
 class OaClosed(Refusal):
     """No secret is shared with the OA, so that nobody can be believed to be it."""
 
-    status = HTTPStatus.SERVICE_UNAVAILABLE
+    status = HTTPStatus.FORBIDDEN
 
     def __init__(self) -> None:
         super().__init__(_("The OA's calls are not taken here: FLEET_OA_SECRET is not set."))

@@ -156,11 +156,17 @@ def test_a_nonce_is_used_up_by_what_is_refused_and_by_what_is_repeated(client, s
 
 
 @pytest.mark.one_engine
-def test_without_a_secret_nobody_is_believed(app: Flask, client, session):
+def test_without_a_secret_nobody_is_let_in_whatever_is_sent(app: Flask, client, session):
+    """Once answered 503, as if the server were at fault; the closed door is the default."""
     app.extensions["fleet_settings"] = replace(app.extensions["fleet_settings"], oa_secret="")
     before = rows()
-    answer = call(client, said(1), secret="")
-    assert (answer.status_code, answer.json["code"]) == (503, "oa_closed")
+    for answer in (
+        call(client, said(1), secret=""),
+        client.post(ADDRESS),
+        client.post(ADDRESS, data=b"x" * (oa.MOST_BYTES + 1)),
+    ):
+        assert (answer.status_code, answer.json["code"]) == (403, "oa_closed")
+        assert answer.mimetype == "application/problem+json"
     assert rows() == before
 
 
