@@ -17,8 +17,8 @@ _POLICY = (
     "img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
-_NOTHING = "default-src 'none'; frame-ancestors 'none'"  # what programs are told is no page
-_ALWAYS = (
+NOTHING = "default-src 'none'; frame-ancestors 'none'"  # what programs are told is no page
+ALWAYS = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "same-origin"),
     ("X-Frame-Options", "DENY"),
@@ -41,10 +41,10 @@ def nonce() -> str:
 
 
 def _protect(answer: Response) -> Response:
-    policy = _NOTHING if is_api() else _POLICY.format(nonce=nonce())
+    policy = NOTHING if is_api() else _POLICY.format(nonce=nonce())
     # One look at what stands there: werkzeug's setdefault goes through all of it for each.
     given = {name.lower() for name, _value in answer.headers}
-    for name, value in (("Content-Security-Policy", policy), *_ALWAYS):
+    for name, value in (("Content-Security-Policy", policy), *ALWAYS):
         if name.lower() not in given:
             answer.headers.add(name, value)
     return answer

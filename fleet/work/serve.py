@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from contextvars import Context
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +16,26 @@ import click
 from flask import Flask
 from flask.cli import ScriptInfo
 from gunicorn.app.base import BaseApplication
+from gunicorn.http import errors
+from gunicorn.workers.sync import SyncWorker
 
 from fleet.storage import db
+from fleet.web.api import PROBLEM
+from fleet.web.headers import ALWAYS, NOTHING
 
 HOST = "127.0.0.1"
 TIMEOUT = 120
+LONGEST_LINE = 8190  # bytes of method and address: the most gunicorn takes, and proxies in front
+_STATUS = {  # by name, as some came with later gunicorns; any other is a bad request
+    "LimitRequestLine": HTTPStatus.REQUEST_URI_TOO_LONG,
+    "LimitRequestHeaders": HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    "ForbiddenProxyRequest": HTTPStatus.FORBIDDEN,
+    "ExpectationFailed": HTTPStatus.EXPECTATION_FAILED,
+    "UnsupportedTransferCoding": HTTPStatus.NOT_IMPLEMENTED,
+    "ConfigurationProblem": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "InvalidResponseHeader": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "InvalidResponseHeaderName": HTTPStatus.INTERNAL_SERVER_ERROR,
+}
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - gunicorn's heartbeat files, its own advice
 _STOP_SECONDS = 15
 _WATCH_SECONDS = 2
@@ -72,6 +90,43 @@ class Clock:
                 self._run()
 
 
+class Reader(SyncWorker):
+    """gunicorn's sync worker, whose own errors are answered as the API answers: as a problem.
+
+    What cannot be read as a request never reaches the application; gunicorn answers it HTML.
+    """
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Answer what could not be read, and note why in the log."""
+        status = _status(exc)
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            self.log.error("Error handling request %s", getattr(req, "uri", ""), exc_info=exc)
+        else:
+            self.log.warning("Invalid request from %s: %s", addr[0] if addr else "", exc)
+        with suppress(OSError):  # who asked may be gone
+            client.sendall(_answer(status))
+
+
+def _status(exc: BaseException) -> HTTPStatus:
+    if not isinstance(exc, errors.ParseException):
+        return HTTPStatus.INTERNAL_SERVER_ERROR
+    return _STATUS.get(type(exc).__name__, HTTPStatus.BAD_REQUEST)
+
+
+def _answer(status: HTTPStatus) -> bytes:
+    body = json.dumps({"type": "about:blank", "title": status.phrase, "status": status}).encode()
+    headers = {
+        "Content-Type": PROBLEM,
+        "Content-Length": str(len(body)),
+        "Connection": "close",
+        "Content-Security-Policy": NOTHING,
+        **dict(ALWAYS),
+    }
+    lines = [f"HTTP/1.1 {status.value} {status.phrase}"]
+    lines += [f"{name}: {said}" for name, said in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
 class Server(BaseApplication):
     """gunicorn told by code: the app is loaded once, before the workers are forked.
 
@@ -90,7 +145,8 @@ class Server(BaseApplication):
         chosen: dict[str, Any] = {
             "bind": self.address,
             "workers": self.workers,
-            "worker_class": "sync",
+            "worker_class": Reader,
+            "limit_request_line": LONGEST_LINE,
             "timeout": TIMEOUT,
             "loglevel": "warning",
             "preload_app": True,

@@ -212,3 +212,41 @@ def test_requests_of_one_process_share_no_context(session, start, free_port):
     first, second = token(), token()
     assert first
     assert first != second
+
+
+NOT_READ = {
+    "GET /api/v1/vehicles?q=" + "a" * 8_200 + " HTTP/1.1\r\nHost: x\r\n\r\n": 414,
+    "GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + "a" * 9_000 + "\r\n\r\n": 431,
+    "GET / HTTP/1.1\r\n" + "".join(f"X-{n}: 1\r\n" for n in range(120)) + "\r\n": 431,
+    "nothing that anybody speaks\r\n\r\n": 400,
+    "GET / HTTP/1.1\r\nHost: x\r\nX bad: 1\r\n\r\n": 400,
+    "GET / HTTP/9.9\r\nHost: x\r\n\r\n": 400,
+}
+
+
+@pytest.mark.one_engine
+def test_what_cannot_be_read_as_a_request_is_answered_as_a_problem(session, start, free_port):
+    """gunicorn answered a page of HTML, which no call of the API describes."""
+    import json
+    import socket
+
+    def answered(sent: str) -> bytes:
+        with socket.create_connection(("127.0.0.1", free_port), timeout=20) as line:
+            line.sendall(sent.encode())
+            return b"".join(iter(lambda: line.recv(65_536), b""))
+
+    server = start("serve", "--port", str(free_port), "--workers", "1", "--no-worker")
+    assert server.stdout is not None
+    server.stdout.readline()
+    for sent, status in NOT_READ.items():
+        head, _sign, body = answered(sent).partition(b"\r\n\r\n")
+        first, *lines = head.decode().split("\r\n")
+        headers = dict(line.split(": ", 1) for line in lines)
+        assert first.split()[:2] == ["HTTP/1.1", str(status)]
+        assert headers["Content-Type"] == "application/problem+json"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert int(headers["Content-Length"]) == len(body)
+        assert json.loads(body)["status"] == status
+    long = "GET /api/v1/openapi.json?q=" + "a" * 8_100 + " HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    assert answered(long).startswith(b"HTTP/1.1 200 ")
