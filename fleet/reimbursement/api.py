@@ -108,7 +108,7 @@ class Note(fields.String):
 class ClaimBody(Schema):
     """A claim as it is handed in; money is yuan, company and insurer are codes."""
 
-    company = Said("company", "EAST-1", required=True)
+    company = Said("company", "DEMO-02", required=True)
     policy_number = Said("policy_number", "DEMO0000000000000001", required=True)
     insurer = Said("insurer", "DEMO-A")
     invoice_code = Said("invoice_code", "999000000011")

@@ -67,7 +67,7 @@ _THEN = {
 }
 _EXAMPLE = (
     "company,policy_number,insurer,invoice_number,amount\n"
-    "EAST-1,DEMO0000000000000001,DEMO-A,12345678,1250.00\n"
+    "DEMO-02,DEMO0000000000000001,DEMO-A,12345678,1250.00\n"
 )
 _FORM = {
     "example": {"file": _EXAMPLE, "record": False},

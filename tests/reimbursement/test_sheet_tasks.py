@@ -237,7 +237,7 @@ def test_whether_a_sheet_is_recorded_is_true_or_false(finance, said):
 def test_the_example_of_the_description_is_a_sheet(finance):
     paths = finance.get("/api/v1/openapi.json", headers=finance.headers).json["paths"]
     form = paths[API]["post"]["requestBody"]["content"]["multipart/form-data"]
-    example = form["example"]["file"].replace("EAST-1", body()["company"])
+    example = form["example"]["file"].replace("DEMO-02", body()["company"])
     finance.post(API, **handed_in(example.encode()), headers=finance.headers)
     counts = finance.get(f"{API}/1", headers=finance.headers).json["counts"]
     assert (sum(counts.values()), counts["unreadable"]) == (1, 0)
