@@ -27,6 +27,16 @@ END
 cat > "$folder/schemathesis.toml" <<'END'
 hooks = "hooks.py"
 
+# Numbers are drawn at large, and those of the demo group are small.
+[dictionaries.numbers]
+values = [1, 2, 3, 5, 8, 13, 21, 34]
+
+[parameters]
+"path.claim_id" = { dictionary = "numbers", probability = 0.5 }
+"path.attachment_id" = { dictionary = "numbers", probability = 0.5 }
+"path.task_id" = { dictionary = "numbers", probability = 0.5 }
+"path.number" = { dictionary = "numbers", probability = 0.5 }
+
 # A request too long is refused before it is read, with 413, 414 or 431, whatever is wrong in it too.
 [checks]
 negative_data_rejection.expected-statuses = [400, 401, 403, 404, 405, 406, 409, 413, 414, 415, 422, 431]
