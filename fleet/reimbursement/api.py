@@ -45,7 +45,8 @@ LONGEST_KEY = 255
 
 
 _ASCII = r'[!-"$-~][!-~]'
-_TEXT = r"[^#\s\x00-\x1f\x7f][^\x00-\x1f\x7f]"
+# A text does not begin with a blank. U+0085 is one to us, but not to the \s of JSON Schema.
+_TEXT = r"[^#\s\x00-\x1f\x7f\x85][^\x00-\x1f\x7f]"
 _PATTERNS = {
     **dict.fromkeys(rules.MONEY, "[-+]?[0-9]{1,10}([.][0-9]{1,2})?"),
     "invoice_date": f"(19[1-9][0-9]|20[0-9]{{2}})-{DAY}",
