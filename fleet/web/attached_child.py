@@ -12,6 +12,7 @@ import importlib.util
 import json
 import re
 import sys
+import tempfile
 import warnings
 import zipfile
 import zlib
@@ -99,14 +100,15 @@ def check_pdf(path: Path, content: bytes) -> None:
 def check_ofd(path: Path) -> None:
     """Refuse an archive that is no OFD, unpacks to too much, or holds more than its entries."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(path) as archive, tempfile.TemporaryFile() as spool:
             names = archive.namelist()
             _check_names(names)
             begins = min(entry.header_offset for entry in archive.infolist())
             if begins != 0 or path.stat().st_size != _end_of(archive):
                 raise Refused("two_in_one")
-            for name, part in reading.inflated(archive):
-                if name.lower().endswith(".xml") and _DOCTYPE.search(part.replace(b"\0", b"")):
+            for part in reading.inflated(archive, spool):
+                is_xml = part.name.lower().endswith(".xml")
+                if is_xml and reading.declares_type(part.bytes(spool)):
                     raise Refused("doctype")
     except reading.Unreadable as error:
         raise Refused("inflates" if error.code != "damaged" else "damaged") from error

@@ -73,7 +73,8 @@ def _why(reason: str, found: str) -> str:
             "The file packs %(found)s parts; no workbook needs that.", found=found
         ),
         "inflates": _(
-            "The file unpacks to more than may be read: 50 MB in one part, 100 MB together."
+            "The file unpacks to more than may be read: 200 MB of sheets, or of the rest 50 MB in "
+            "one part or 100 MB together."
         ),
         "doctype": _("The file declares a document type, which no workbook needs."),
         "no_sheet": _("None of its sheets is one of a fleet workbook: %(found)s.", found=found),
@@ -105,7 +106,7 @@ def read_tables(path: Path) -> dict[str, Table]:
     table = Table("")
     for line in _child(path):
         if line[0] == "sheet":
-            table = tables[line[1]] = Table(line[1])
+            table = tables.setdefault(line[1], Table(line[1]))  # named again, it goes on
         else:
             _add(table, line[1])
     return tables
@@ -171,17 +172,17 @@ def long_sheet(path: Path) -> Iterator[LongSheet]:
     The whole file is read, and refused with UnreadableFile, before its first row is given.
     """
     with tempfile.TemporaryFile("w+", encoding="ascii") as spool:
-        sheet, found, is_empty = LongSheet(spool), 0, True
+        sheet, name, found = LongSheet(spool), "", set[str]()
         for line in _child(path):
             if line[0] == "sheet":
-                is_empty = True
+                name = line[1]
             elif line[1]:
-                found, is_empty = found + is_empty, False
-                if found == 1:
+                found.add(name)
+                if len(found) == 1:
                     sheet.take(line[1])
                     spool.write(json.dumps(line, default=_as_said, separators=(",", ":")) + "\n")
-        if found != 1:
-            raise UnreadableFile("not_one_sheet", str(found))
+        if len(found) != 1:
+            raise UnreadableFile("not_one_sheet", str(len(found)))
         yield sheet
 
 
@@ -216,15 +217,19 @@ def _child(path: Path) -> Generator[list[Any], None, None]:
 @contextmanager
 def _started(path: Path) -> Iterator[IO[str]]:
     command = [sys.executable, "-I", str(CHILD), str(path.absolute())]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={},
-        text=True,
-        encoding="ascii",
-    ) as child:
+    # What it keeps on disk lies in a folder of ours: killed, it would leave that behind.
+    with (
+        tempfile.TemporaryDirectory(prefix="fleet-reading-") as folder,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={"TMPDIR": folder},
+            text=True,
+            encoding="ascii",
+        ) as child,
+    ):
         alarm = threading.Timer(PATIENCE, child.kill)
         alarm.start()
         try:

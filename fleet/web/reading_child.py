@@ -9,16 +9,20 @@ at the end `["end"]` or `["unreadable", code, found]`. Days and instants are `{"
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import re
 import resource
 import sys
+import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from xml.parsers import expat
 
 MEGABYTE = 1024 * 1024
@@ -28,6 +32,9 @@ SECONDS = 300
 MOST_ENTRIES = 1_000
 ENTRY_BYTES = 50 * MEGABYTE
 TOGETHER_BYTES = 100 * MEGABYTE
+# Beside those all worksheets: they are never in memory whole. Two hundred thousand claims with
+# their decisions, as we write them ourselves (no text shared between cells), take 150 MB.
+SHEET_BYTES = 200 * MEGABYTE
 MOST_ROWS = 200_000
 MOST_COLUMNS = 64
 
@@ -37,9 +44,12 @@ CSV_TOGETHER_BYTES = 400 * MEGABYTE
 CSV_ROWS = 2_000_000
 
 BATCH = 1_000
+CHUNK = 256 * 1024
+PIECE = 2 * MEGABYTE  # of a worksheet's XML, parsed at once
 ZIP = b"PK\x03\x04"
 OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 _DOCTYPE = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
+_DOCTYPE_BEGUN = re.compile(rb"<(?:!\s*[A-Z]{0,7})?", re.IGNORECASE)
 _ERROR_CELL = re.compile(rb"(<(?:\w+:)?c\b[^>]*?\bt\s*=\s*)([\"'])e\2")
 _CELL = re.compile(r"([A-Z]{1,7})([0-9]{1,9})")
 
@@ -143,23 +153,34 @@ def _trimmed(number: int, cells: list[Any], sheet: str) -> list[Any] | None:
 
 
 def _workbook(path: Path) -> Iterator[tuple[str, Iterator[list[Any]]]]:
+    """Every sheet's rows, a long sheet's a piece at a time: its name comes with each piece.
+
+    Handed the whole file, the parser would hold every cell of a sheet at once.
+    """
     from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum  # noqa: PLC0415
 
-    try:
-        book = CalamineWorkbook.from_filelike(checked_copy(path))
-        for sheet in book.sheets_metadata:
-            if sheet.typ == SheetTypeEnum.WorkSheet:
-                yield sheet.name, _sheet_rows(book.get_sheet_by_name(sheet.name))
-    except CalamineError as error:
-        raise Unreadable("damaged") from error
+    with tempfile.TemporaryFile() as spool:
+        parts = unpacked(path, spool)
+        for turn in range(max([1, *(len(part.cuts) for part in parts)])):
+            with tempfile.NamedTemporaryFile(suffix=".xlsx") as copy:
+                pack(parts, spool, turn, copy)
+                try:
+                    book = CalamineWorkbook.from_path(copy.name)
+                    sheets = {one.name: one.typ for one in book.sheets_metadata}
+                    for name, kind in sheets.items():
+                        if kind == SheetTypeEnum.WorkSheet:
+                            yield name, _sheet_rows(book.get_sheet_by_name(name))
+                except CalamineError as error:
+                    raise Unreadable("damaged") from error
 
 
 def _sheet_rows(sheet: Any) -> Iterator[list[Any]]:
     if sheet.start is None:
         return
     # The reader gives the empty rows before the first cell, and leaves out the empty columns.
-    before = [None] * sheet.start[1]
-    for number, cells in enumerate(sheet.iter_rows(), 1):
+    first, column = sheet.start
+    before = [None] * column
+    for number, cells in enumerate(islice(sheet.iter_rows(), first, None), first + 1):
         if row := _trimmed(number, before + [_plain(cell) for cell in cells], sheet.name):
             yield row
 
@@ -181,96 +202,183 @@ def _plain(cell: Any) -> Any:
     return str(cell) if kind is timedelta else cell
 
 
-def checked_copy(path: Path) -> io.BytesIO:
-    """The archive's XML parts, measured while inflating, packed anew without compression.
+class Part:
+    """A part of the archive: where its bytes stand in the spool, and where its rows may be cut.
 
-    The parser gets this copy: what was measured is what it reads, whatever the headers said.
+    A cut is a row's place in the part and the number of the row before; the first is the first
+    row. A part without cuts is no worksheet, or one that is only read whole.
     """
-    copy = io.BytesIO()
+
+    def __init__(self, name: str, start: int) -> None:
+        self.name = name
+        self.start = start
+        self.size = 0
+        self.is_sheet = False
+        self.prefix = ""
+        self.cuts: list[tuple[int, int]] = []
+
+    def bytes(self, spool: IO[bytes]) -> Iterator[bytes]:
+        """All of it, a chunk at a time."""
+        return _chunks(spool, self.start, self.start + self.size)
+
+
+def unpacked(path: Path, spool: IO[bytes]) -> list[Part]:
+    """The archive's XML parts in a file, measured while inflating, each checked."""
+    parts = []
     try:
-        with zipfile.ZipFile(path) as archive, zipfile.ZipFile(copy, "w") as packed:
-            for name, content in inflated(archive):
-                if name.endswith((".xml", ".rels")):
-                    packed.writestr(name, checked_part(name, content))
+        with zipfile.ZipFile(path) as archive:
+            for part in inflated(archive, spool):
+                if part.name.endswith((".xml", ".rels")):
+                    check(part, spool)
+                    parts.append(part)
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, ValueError) as error:
-        raise Unreadable("damaged") from error
+        is_full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+        raise Unreadable("too_much" if is_full else "damaged") from error
     except RuntimeError as error:  # zipfile's word for an encrypted entry
         raise Unreadable("old_office") from error
-    copy.seek(0)
-    return copy
+    return parts
 
 
-def inflated(archive: zipfile.ZipFile) -> Iterator[tuple[str, bytes]]:
-    """Every entry's name and bytes; refused as soon as there are more than may be read."""
+def inflated(archive: zipfile.ZipFile, spool: IO[bytes]) -> Iterator[Part]:
+    """Every entry, its bytes in the spool; refused as soon as there are more than may be read."""
     entries = archive.infolist()
     if len(entries) > MOST_ENTRIES:
         raise Unreadable("too_many_entries", str(len(entries)))
-    left, seen = TOGETHER_BYTES, set()
+    left, most = {True: SHEET_BYTES, False: TOGETHER_BYTES}, {True: SHEET_BYTES, False: ENTRY_BYTES}
+    seen = set()
     for entry in entries:
-        most = min(ENTRY_BYTES, left)
-        content = _inflate(archive, entry, most)
-        left -= len(content)
-        if entry.filename not in seen:
-            seen.add(entry.filename)
-            yield entry.filename, content
+        part = Part(entry.filename, spool.seek(0, io.SEEK_END))
+        is_sheet = part.name.startswith("xl/worksheets/")
+        part.size = _inflate(archive, entry, min(most[is_sheet], left[is_sheet]), spool)
+        left[is_sheet] -= part.size
+        if part.name not in seen:
+            seen.add(part.name)
+            yield part
 
 
-def _inflate(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> bytes:
-    """An entry's bytes; refused as soon as it inflates to more than it may."""
-    import zlib  # noqa: PLC0415 - only for the name of its error
-
-    parts, size = [], 0
+def _inflate(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int, spool: IO[bytes]) -> int:
+    """Write an entry's bytes; refused as soon as it inflates to more than it may."""
+    size = 0
     try:
         with archive.open(entry) as stream:
-            while part := stream.read(256 * 1024):
-                size += len(part)
+            while chunk := stream.read(CHUNK):
+                size += len(chunk)
                 if size > most:
                     raise Unreadable("inflates", entry.filename)
-                parts.append(part)
+                spool.write(chunk)
     except zlib.error as error:
         raise Unreadable("damaged", entry.filename) from error
-    return b"".join(parts)
+    return size
 
 
-def checked_part(name: str, content: bytes) -> bytes:
-    """The XML of a part; refused where it declares a document type or lies too far out.
+def _chunks(spool: IO[bytes], start: int, end: int) -> Iterator[bytes]:
+    spool.seek(start)
+    while start < end and (chunk := spool.read(min(CHUNK, end - start))):
+        start += len(chunk)
+        yield chunk
+
+
+def pack(parts: list[Part], spool: IO[bytes], turn: int, copy: IO[bytes]) -> None:
+    """Write a workbook for the parser, of each long worksheet one piece only.
+
+    What was measured is what it reads, whatever the archive's headers said.
+    """
+    with zipfile.ZipFile(copy, "w") as archive:
+        for part in parts:
+            if part.is_sheet:
+                archive.writestr(part.name, _piece(part, spool, turn))
+            else:
+                with archive.open(part.name, "w") as out:
+                    for chunk in part.bytes(spool):
+                        out.write(chunk)
+    copy.flush()
+
+
+def _piece(part: Part, spool: IO[bytes], turn: int) -> bytes:
+    """A worksheet of the rows between two cuts; one without rows where the part has ended.
 
     Error cells (`#N/A`) become texts: the parser would hand them over as empty.
     """
-    if _DOCTYPE.search(content.replace(b"\0", b"")):
-        raise Unreadable("doctype", name)
-    if name.endswith(".xml"):
-        Extent(name).measure(content)
-    return _ERROR_CELL.sub(rb"\1\2str\2", content) if b"worksheet" in content[:2048] else content
+    if turn >= max(1, len(part.cuts)):
+        return b"<worksheet><sheetData/></worksheet>"
+    opening, closing, start, end, mark = "", "", 0, part.size, part.prefix
+    if turn > 0:
+        start, before = part.cuts[turn]
+        # The row before, empty: a row that tells no number is the one after it.
+        opening = f'<{mark}worksheet><{mark}sheetData><{mark}row r="{before}"/>'
+    if turn + 1 < len(part.cuts):
+        end = part.cuts[turn + 1][0]
+        closing = f"</{mark}sheetData></{mark}worksheet>"
+    rows = b"".join(_chunks(spool, part.start + start, part.start + end))
+    return opening.encode() + _ERROR_CELL.sub(rb"\1\2str\2", rows) + closing.encode()
+
+
+def check(part: Part, spool: IO[bytes]) -> None:
+    """Refuse XML that declares a document type or lies too far out; find where to cut it."""
+    if declares_type(part.bytes(spool)):
+        raise Unreadable("doctype", part.name)
+    if part.name.endswith(".xml"):
+        extent = Extent(part.name)
+        extent.measure(part.bytes(spool))
+        part.is_sheet, part.prefix, part.cuts = extent.is_sheet, extent.prefix, extent.cuts
+
+
+def declares_type(chunks: Iterator[bytes]) -> bool:
+    """Whether XML declares a document type, at the end of a chunk or anywhere else."""
+    held = b""
+    for chunk in chunks:
+        text = held + chunk.replace(b"\0", b"")
+        if _DOCTYPE.search(text):
+            return True
+        begun = _DOCTYPE_BEGUN.fullmatch(text[text.rfind(b"<") :])
+        held = b"".join(begun[0].split()) if begun else b""
+    return False
 
 
 class Extent:
-    """Follows a worksheet's XML and refuses a row or column beyond the limits."""
+    """Follows a worksheet's XML and refuses a row or column beyond the limits.
+
+    `cuts` are the rows at which it may be cut; none where only the whole says what stands where.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.root = ""
         self.row = 0
         self.column = 0
+        self.is_sheet = False
+        self.prefix = ""
+        self.in_one = False
+        self.cuts: list[tuple[int, int]] = []
 
-    def measure(self, content: bytes) -> None:
+    def measure(self, chunks: Iterator[bytes]) -> None:
         """Read the part once, in a stream."""
         parser = expat.ParserCreate()
         parser.ordered_attributes = True
+        parser.XmlDeclHandler = self._declared
         parser.StartDoctypeDeclHandler = self._doctype
         parser.StartElementHandler = self._first
         self.parser = parser
         try:
-            parser.Parse(content, True)  # noqa: FBT003 - expat takes no keywords
+            for chunk in chunks:
+                # Two bytes a letter are not declared; a cut's own letters have one.
+                self.in_one = self.in_one or b"\0" in chunk
+                parser.Parse(chunk, False)  # noqa: FBT003 - expat takes no keywords
+            parser.Parse(b"", True)  # noqa: FBT003 - as above
         except expat.ExpatError as error:
             raise Unreadable("damaged", self.name) from error
+        if self.in_one:
+            self.cuts.clear()
+
+    def _declared(self, _version: str, encoding: str | None, _standalone: int) -> None:
+        self.in_one = (encoding or "utf-8").lower() not in ("utf-8", "us-ascii")
 
     def _doctype(self, *_declared: object) -> None:
         raise Unreadable("doctype", self.name)
 
     def _first(self, tag: str, _attributes: list[str]) -> None:
-        is_sheet = tag.rpartition(":")[2] == "worksheet"
-        self.parser.StartElementHandler = self._element if is_sheet else None
+        self.prefix = tag.removesuffix("worksheet")
+        self.is_sheet = tag.rpartition(":")[2] == "worksheet"
+        self.parser.StartElementHandler = self._element if self.is_sheet else None
 
     def _element(self, tag: str, attributes: list[str]) -> None:
         if tag == "v":
@@ -279,10 +387,20 @@ class Extent:
         if local == "c":
             self._cell(attributes)
         elif local == "row":
+            before = self.row
             self.row, self.column = self.row + 1, 0
             if "r" in attributes[::2]:
                 self.row = int(attributes[attributes.index("r") + 1])
             self._within()
+            self._cut(tag, before)
+
+    def _cut(self, tag: str, before: int) -> None:
+        """Cut before a row, where enough stands above it and all of that lies above it."""
+        if self.row <= before or tag != f"{self.prefix}row":
+            self.in_one = True
+        place = self.parser.CurrentByteIndex
+        if not self.cuts or place - self.cuts[-1][0] > PIECE:
+            self.cuts.append((place, before))
 
     def _cell(self, attributes: list[str]) -> None:
         self.column += 1
@@ -298,7 +416,8 @@ class Extent:
         match = _CELL.fullmatch(reference)
         if not match:
             raise Unreadable("damaged", self.name)
-        self.row = int(match[2])
+        if self.row != (row := int(match[2])):
+            self.row, self.in_one = row, True
         self.column = 0
         for letter in match[1]:
             self.column = self.column * 26 + ord(letter) - 64

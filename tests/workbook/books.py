@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import zipfile
 from datetime import date, datetime
 from pathlib import Path
@@ -150,3 +151,8 @@ def raw(path: Path, cells: str, **parts: str | bytes) -> Path:
         }.items():
             archive.writestr(name, content)
     return path
+
+
+def prefixed(xml: str) -> str:
+    """The elements of a piece of XML with a prefix before their names."""
+    return re.sub(r"<(/?)(?=[a-z])", r"<\1x:", xml)

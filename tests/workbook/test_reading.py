@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import os
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 import zlib
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -185,6 +186,17 @@ def test_a_part_that_unpacks_to_too_much(tmp_path: Path) -> None:
     assert (tmp_path / "a.xlsx").stat().st_size < 100_000
 
 
+def test_a_sheet_may_be_larger_than_another_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = FIRST + " " * reading_child.ENTRY_BYTES
+    assert read_rows(books.raw(tmp_path / "a.xlsx", long)).headings == ["code"]
+    monkeypatch.setattr(reading_child, "SHEET_BYTES", len(books.SHEET % long) - 1)
+    with pytest.raises(reading_child.Unreadable) as refusal:
+        list(reading_child.tables(tmp_path / "a.xlsx"))
+    assert refusal.value.code == "inflates"
+
+
 def test_parts_that_unpack_to_too_much_together(tmp_path: Path) -> None:
     blank = b" " * (reading_child.TOGETHER_BYTES // 3 + 1)
     parts = {f"xl/media/{number}.bin": blank for number in range(3)}
@@ -288,6 +300,123 @@ def test_what_was_measured_is_what_is_parsed(tmp_path: Path) -> None:
     far = books.SHEET % '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
     with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
         archive.writestr("xl/worksheets/sheet1.xml", far)
-    copy = zipfile.ZipFile(io.BytesIO(reading_child.checked_copy(path).getvalue()))
-    assert len(copy.namelist()) == len(set(copy.namelist()))
-    assert b"XFD" not in copy.read("xl/worksheets/sheet1.xml")
+    with tempfile.TemporaryFile() as spool, tempfile.TemporaryFile() as copy:
+        reading_child.pack(reading_child.unpacked(path, spool), spool, 0, copy)
+        with zipfile.ZipFile(copy) as archive:
+            assert len(archive.namelist()) == len(set(archive.namelist()))
+            assert b"XFD" not in archive.read("xl/worksheets/sheet1.xml")
+
+
+# ------------------------------------------------------------------------------ long sheets
+
+ROWS = "".join(
+    f'<row r="{3 * n}"><c r="B{3 * n}" t="str"><v>{n}</v></c><c r="D{3 * n}" t="e"><v>#N/A</v></c>'
+    "</row>\n<!-- <row> --><row><c/><c><v>1.5</v></c></row>"
+    for n in range(1, 400)
+)
+
+
+def said(path: Path) -> list[tuple[str, list[Any]]]:
+    """What the child says of each sheet, its pieces together."""
+    found: dict[str, list[Any]] = {}
+    for name, rows in reading_child.tables(path):
+        found.setdefault(name, []).extend(rows)
+    return list(found.items())
+
+
+def cuts(path: Path) -> int:
+    with tempfile.TemporaryFile() as spool:
+        return max(len(part.cuts) for part in reading_child.unpacked(path, spool))
+
+
+@pytest.mark.parametrize(
+    ("sheet", "is_cut"),
+    [
+        (books.SHEET % ROWS, True),
+        (books.prefixed(books.SHEET % ROWS), True),
+        # The lower row stands first, or a cell below its row: only the whole says what is where.
+        (books.SHEET % (ROWS + '<row r="7"><c r="A7"><v>1</v></c></row>'), False),
+        (books.SHEET % (ROWS + '<row r="1300"><c r="A1400"><v>1</v></c></row>'), False),
+        ('<?xml version="1.0" encoding="iso-8859-1"?>' + books.SHEET % ROWS, False),
+        ("\ufeff" + books.SHEET % ROWS, False),
+    ],
+    ids=["plain", "prefixed", "row above", "cell below", "latin", "utf-16"],
+)
+def test_a_sheet_in_pieces_says_what_it_says_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sheet: str, is_cut: bool
+) -> None:
+    content = sheet.encode("utf-16-le" if sheet.startswith("\ufeff") else "utf-8")
+    path = books.raw(tmp_path / "a.xlsx", "", **{"xl/worksheets/sheet1.xml": content})
+    whole = said(path)
+    assert cuts(path) <= 1
+    monkeypatch.setattr(reading_child, "PIECE", 1_000)
+    assert (cuts(path) > 20) == is_cut
+    assert said(path) == whole
+    assert len(whole[0][1]) == 798 or not is_cut
+
+
+def test_days_texts_and_sheets_beside_one_another_are_read_in_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [[f"text {n % 7}", n, date(2026, 1, 1 + n % 28), "#N/A"] for n in range(300)]
+    path = books.xlsx(tmp_path / "a.xlsx", {"long": rows, "none": [], "short": rows[:3]})
+    whole = said(path)
+    monkeypatch.setattr(reading_child, "PIECE", 1_000)
+    assert cuts(path) > 20
+    assert said(path) == whole
+    assert [(name, len(found)) for name, found in whole] == [
+        ("long", 300),
+        ("none", 0),
+        ("short", 3),
+    ]
+    lines = [["sheet", "long"], ["rows", [[1, "a"]]], ["sheet", "none"], ["rows", []]]
+    lines += [["sheet", "long"], ["rows", [[2, "b"]]]]
+    monkeypatch.setattr(reading, "_child", lambda _path: iter(lines))
+    assert read_rows(path).rows == [(2, ["b"])]
+    with reading.long_sheet(path) as sheet:
+        assert list(sheet.rows()) == [(2, ["b"])]
+
+
+@pytest.mark.parametrize("gap", [b"", b" ", b"\n" * 40])
+def test_a_document_type_is_seen_across_chunks(gap: bytes) -> None:
+    text = b'<?xml version="1.0"?><a><!-- < --></a><!' + gap + b"DocType a>"
+    for size in range(1, len(text)):
+        chunks = [text[at : at + size] for at in range(0, len(text), size)]
+        assert reading_child.declares_type(iter(chunks))
+        assert not reading_child.declares_type(iter([one.replace(b"D", b"") for one in chunks]))
+
+
+def test_the_child_holds_no_more_for_more_rows(tmp_path: Path) -> None:
+    """Held whole, fifty thousand rows more take fifty megabytes more."""
+    least, most = (peak(tmp_path, count) for count in (5_000, 55_000))
+    assert most - least < 20, (least, most)
+
+
+def peak(folder: Path, count: int) -> float:
+    """The child's most memory for a sheet, in megabytes."""
+    cells = "<c/>" + '<c t="str"><v>text</v></c>' * 9
+    path = books.raw(folder / "a.xlsx", f"<row>{cells}</row>" * count)
+    script = (
+        f"import runpy, sys; sys.argv = {[str(reading.CHILD), str(path)]}; "
+        "runpy.run_path(sys.argv[0], run_name='__main__'); "
+        "status = open('/proc/self/status').read(); "
+        "sys.stderr.write(status.split('VmHWM:')[1].split()[0])"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.endswith('["end"]\n')
+    return int(done.stderr) / 1024
+
+
+def test_a_child_that_is_stopped_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = books.xlsx(tmp_path / "a.xlsx", {"s": [["a" * 50] * 9] * 3_000})
+    place = tmp_path / "kept"
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    lines = reading._child(path)
+    next(lines)
+    assert list(place.rglob("*.xlsx"))  # the child is under way
+    lines.close()
+    assert not list(place.iterdir())
