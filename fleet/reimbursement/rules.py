@@ -9,7 +9,7 @@ from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from fleet.rulebook.reimbursement import Claim, Decision
@@ -382,10 +382,15 @@ def _kept(finding: Finding) -> dict[str, Any]:
     return {field.name: getattr(finding, field.name) for field in fields(finding)}
 
 
+@cache  # asked of every value of every claim of a sheet: each time anew it is a quarter of it
+def _kept_names(kind: type) -> tuple[str, ...]:
+    return tuple(one.name for one in fields(kind) if one.init) if is_dataclass(kind) else ()
+
+
 def plain(value: object) -> Any:
     """A fact as JSON holds it: money, days and instants as text."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in fields(value) if f.init}
+    if names := _kept_names(type(value)):
+        return {name: plain(getattr(value, name)) for name in names}
     if isinstance(value, tuple | list):
         return [plain(one) for one in value]
     if isinstance(value, date):

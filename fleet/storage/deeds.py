@@ -110,10 +110,11 @@ def _changed(row: Audited, kind: str) -> dict[str, Any]:
     for column in state.mapper.column_attrs:
         if column.key in row.AUDIT_HIDES:
             continue
-        history = state.attrs[column.key].history
-        if kind == "changed" and history.has_changes():
-            result[column.key] = [plain(_only(history.deleted)), plain(_only(history.added))]
-        elif kind != "changed" and (value := getattr(row, column.key)) is not None:
+        if kind == "changed":
+            history = state.attrs[column.key].history
+            if history.has_changes():
+                result[column.key] = [plain(_only(history.deleted)), plain(_only(history.added))]
+        elif (value := getattr(row, column.key)) is not None:
             result[column.key] = plain(value)
     return result
 
