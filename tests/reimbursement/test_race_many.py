@@ -7,24 +7,31 @@ Small here; the whole of it by the environment:
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 from collections import Counter
+from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from python_calamine import load_workbook
+from sqlalchemy import func, select, text
 
 from fleet.people.tables import User
 from fleet.reimbursement.tables import Claim, Decision, IdempotencyKey
 from fleet.storage import db
 from fleet.storage.history import HistoryEntry, verify
+from fleet.web.access import FINANCE
+from tests.pages import PageClient
 from tests.reimbursement import records
 from tests.reimbursement.racing import (
     USER,
     Nursery,
     Race,
+    Told,
     claim_and_pay_once,
     invoice,
     policy_number,
@@ -53,8 +60,9 @@ def verbs() -> Counter[str]:
     return Counter(dict(db.session.execute(counted).all()))
 
 
-def test_each_invoice_is_claimed_and_paid_once(app, session):
+def test_each_invoice_is_claimed_and_paid_once(app, session, client):
     group(RACE.invoices)
+    finance = records.user(FINANCE)
     told = run(app.extensions["fleet_settings"], RACE)
     assert not [one for one in told if one.startswith("error")], told
     # A claim just recorded may be paid by another before its own thread looks at it again.
@@ -80,6 +88,54 @@ def test_each_invoice_is_claimed_and_paid_once(app, session):
     assert paid_in_history() == sum(one.amount for one in standing) == RACE.invoices * records.DUE
     assert verbs()["pay_claim"] == RACE.invoices
     assert verify() is None
+    records.sign_in(client, finance)
+    assert shown_to(client) == entered() == told_of(told)
+    # The control: one entry that nobody was told of, and the three are not the same.
+    extra = min(one.claim_id for one in refused)
+    entry = {"claim": extra, "kind": "paid", "fen": 1, "at": records.AT, "by": "nobody"}
+    session.execute(ENTRY.bindparams(**entry))
+    session.commit()
+    assert shown_to(client) == entered() != told_of(told)
+
+
+ENTRY = text(
+    "INSERT INTO money_entries (claim_id, kind, amount, at, by) "
+    "VALUES (:claim, :kind, :fen, :at, :by)"
+)
+COLUMNS = ("claims", "claimed", "waiting", "refused", "paid", "given back", "kept")
+
+
+def shown_to(client: PageClient) -> dict[str, Decimal]:
+    """The last line of the money view's export: of all companies, insurers and months."""
+    answer = client.get("/reimbursement/money.xlsx?since=2026-03&until=2026-03")
+    rows = load_workbook(io.BytesIO(answer.data)).get_sheet_by_index(0).to_python()
+    assert rows[-1][0] == "All"
+    return dict(zip(COLUMNS, (Decimal(str(cell)) for cell in rows[-1][3:]), strict=True))
+
+
+def entered() -> dict[str, Decimal]:
+    """The same from the rows as they stand in the database, in fen, by statements of our own."""
+    db.session.rollback()
+    claims = db.session.execute(text("SELECT state, amount FROM claims")).all()
+    entries = db.session.execute(text("SELECT kind, amount FROM money_entries")).all()
+
+    def yuan(rows: Sequence[Any], *kinds: str) -> Decimal:
+        return Decimal(sum(fen for kind, fen in rows if kind in kinds)) / 100
+
+    paid, given_back = yuan(entries, "paid"), -yuan(entries, "reversed")
+    standing = yuan(claims, "held", "payable")
+    refused = yuan(claims, "refused")
+    claimed = standing + refused + yuan(claims, "paid", "reversed")
+    found = (Decimal(len(claims)), claimed, standing, refused, paid, given_back, paid - given_back)
+    return dict(zip(COLUMNS, found, strict=True))
+
+
+def told_of(told: Told) -> dict[str, Decimal]:
+    """The same from what the racers were told, each claim being of one amount."""
+    claims = Decimal(sum(many for one, many in told.items() if one.startswith("claim: ")))
+    refused, paid = (told[one] * records.DUE for one in ("claim: refused", "pay: paid"))
+    found = (claims, claims * records.DUE, Decimal(0), refused, paid, Decimal(0), paid)
+    return dict(zip(COLUMNS, found, strict=True))
 
 
 def paid_in_history() -> Decimal:
@@ -95,12 +151,16 @@ def paid_in_history() -> Decimal:
     return paid
 
 
-def test_without_the_guard_an_invoice_is_paid_again(app, session):
-    """The control: what counts the payments sees one too many."""
+def test_without_the_guard_an_invoice_is_paid_again(app, session, client):
+    """The control: what counts the payments sees one too many, and the sums are not the same."""
     race = Race(processes=1, threads=4, invoices=3, guarded=False)
     group(race.invoices)
+    finance = records.user(FINANCE)
     told = run(app.extensions["fleet_settings"], race)
     assert told["pay: paid"] > race.invoices, told
+    records.sign_in(client, finance)
+    assert shown_to(client) != told_of(told)
+    assert paid_in_history() != shown_to(client)["paid"]
 
 
 @pytest.fixture

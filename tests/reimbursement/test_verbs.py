@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import func, select, text
 
 from fleet.people.tables import Company
-from fleet.reimbursement import refusals, service
+from fleet.reimbursement import ledger, refusals, reversing, service
 from fleet.reimbursement.reversing import reverse
-from fleet.reimbursement.rules import RED_INVOICE, Why
+from fleet.reimbursement.rules import RED_INVOICE, REFUNDED, Why
 from fleet.reimbursement.tables import Claim, Decision, IdempotencyKey, MoneyEntry
 from fleet.storage import EVERYTHING, Scope, act, db, limit_to
 from fleet.storage.history import HistoryEntry, verify
@@ -247,6 +247,54 @@ def test_eight_people_reverse_one_claim(together):
     kinds = db.session.scalars(select(MoneyEntry.kind).order_by(MoneyEntry.id)).all()
     assert kinds == ["paid", "reversed"]
     assert verify() is None
+
+
+def test_without_the_guard_a_claim_is_given_back_eight_times(together, monkeypatch):
+    """The control: the statement that takes back takes what is taken back already."""
+    claim_id = service.record(asked(), BY, AT).id
+    service.pay(claim_id, BY, AT)
+    monkeypatch.setattr(reversing, "PAYABLE", "reversed")
+    again = [lambda: reverse(claim_id, Why(REFUNDED, "bank"), BY, AT).state] * 8
+    assert sorted(together(*again)) == ["TooBusy"] * 7 + ["reversed"]
+    assert count(MoneyEntry) == 2  # no guard, and yet the constraint lets one entry through
+    entered: list[Any] = []
+    monkeypatch.setattr(ledger, "enter_reversed", lambda *entry: entered.append(entry))
+    assert together(*again) == ["reversed"] * 8
+    assert len(entered) == 8
+
+
+@pytest.fixture
+def anew() -> Callable[[], str]:
+    """Claims a held claim anew, the buyer's code filled in."""
+    old = service.record(asked(buyer_credit_code=None), BY, AT)
+    assert old.state == "held"
+    old_id = old.id
+    return lambda: service.record(asked(), BY, AT, instead_of=old_id).state
+
+
+def in_its_place() -> int | None:
+    """How many claims stand instead of another."""
+    db.session.rollback()
+    return db.session.scalar(select(func.count(Claim.replaces_id)))
+
+
+def test_eight_people_claim_a_held_claim_anew(together, anew):
+    assert sorted(together(*[anew] * 8)) == ["NotWithdrawable"] * 7 + ["payable"]
+    assert in_its_place() == 1
+    states = db.session.scalars(select(Claim.state).order_by(Claim.id)).all()
+    assert states == ["withdrawn", "payable"]
+    assert verify() is None
+
+
+def test_without_its_end_the_index_still_lets_one_claim_follow(together, anew, monkeypatch):
+    """The control: nobody withdraws the old claim, nor finds it withdrawn."""
+    monkeypatch.setattr(service, "end", lambda _claim_id: None)
+    assert sorted(together(anew, anew)) == ["TooBusy", "payable"]
+    assert in_its_place() == 1
+    db.session.execute(text("DROP INDEX ix_claims_replaces_id"))
+    db.session.commit()
+    assert together(anew, anew) == ["refused"] * 2  # the invoice is claimed, at least
+    assert in_its_place() == 3
 
 
 def test_one_pays_while_another_reverses(together):
