@@ -360,7 +360,7 @@ class Extent:
         self.parser = parser
         try:
             for chunk in chunks:
-                # Two bytes a letter are not declared; a cut's own letters have one.
+                # UTF-16 may come without a declaration, and a piece's own tags are UTF-8.
                 self.in_one = self.in_one or b"\0" in chunk
                 parser.Parse(chunk, False)  # noqa: FBT003 - expat takes no keywords
             parser.Parse(b"", True)  # noqa: FBT003 - as above
@@ -370,7 +370,8 @@ class Extent:
             self.cuts.clear()
 
     def _declared(self, _version: str, encoding: str | None, _standalone: int) -> None:
-        self.in_one = (encoding or "utf-8").lower() not in ("utf-8", "us-ascii")
+        if (encoding or "utf-8").lower() not in ("utf-8", "us-ascii"):
+            self.in_one = True
 
     def _doctype(self, *_declared: object) -> None:
         raise Unreadable("doctype", self.name)
