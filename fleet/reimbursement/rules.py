@@ -389,7 +389,7 @@ def _kept_names(kind: type) -> tuple[str, ...]:
 
 def plain(value: object) -> Any:
     """A fact as JSON holds it: money, days and instants as text."""
-    if names := _kept_names(type(value)):
+    if names := _kept_names(type(value)):  # type: ignore[arg-type]  # mypy: a class has a hash
         return {name: plain(getattr(value, name)) for name in names}
     if isinstance(value, tuple | list):
         return [plain(one) for one in value]
