@@ -1,7 +1,7 @@
 """Database, column types, whose rows, and the audit chain."""
 
 from fleet.storage.bundle import Bundle, Rows, told
-from fleet.storage.database import Base, db, init_storage, upsert
+from fleet.storage.database import Base, db, init_storage, is_busy, upsert
 from fleet.storage.deeds import Actor, Deed, act, follows
 from fleet.storage.scope import EVERYTHING, Scope, Scoped, everyone, limit_to, seen_as
 from fleet.storage.types import OPEN_BEGIN, OPEN_END, OpenInstant, Percent, UtcInstant, Yuan
@@ -26,6 +26,7 @@ __all__ = [
     "everyone",
     "follows",
     "init_storage",
+    "is_busy",
     "limit_to",
     "seen_as",
     "told",

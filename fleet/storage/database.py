@@ -9,6 +9,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import MetaData, create_engine, event
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase
 
 from fleet.storage.reader import Reader
@@ -101,6 +102,17 @@ def _begin_sqlite(connection: Connection) -> None:
     # at once when another writer came between; a write takes its lock at the beginning.
     writes = connection.get_execution_options().get(WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+_DEADLOCK, _LOCK_NOT_HAD = "40P01", "55P03"  # PostgreSQL's words; SQLite's is its own number
+_SQLITE_BUSY = 5
+
+
+def is_busy(error: OperationalError) -> bool:
+    """Whether others kept a lock for longer than is waited for: nothing was written."""
+    state = getattr(error.orig, "sqlstate", None)
+    code = getattr(error.orig, "sqlite_errorcode", 0)
+    return state in {_DEADLOCK, _LOCK_NOT_HAD} or code & 0xFF == _SQLITE_BUSY
 
 
 def upsert(table: Any) -> Any:

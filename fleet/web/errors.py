@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from flask import Request, Response, abort, current_app, jsonify, render_template, request
 from flask_babel import gettext as _
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, SecurityError
 
-from fleet.storage import db
+from fleet.storage import db, is_busy
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -25,12 +26,14 @@ class Refusal(Exception):
 
     A subclass for each reason builds its message inside; `status` is the HTTP answer, `field`
     the form field it belongs to, `code` a name that programs can hold on to. `challenge` is
-    what a 401 asks for, `errors` what is wrong field by field.
+    what a 401 asks for, `again_after` the seconds to wait before asking again, `errors` what is
+    wrong field by field.
     """
 
     status = HTTPStatus.CONFLICT
     field: str | None = None
     challenge: str | None = None
+    again_after: int | None = None
     errors: Mapping[str, object] | None = None
 
     def __init__(self, message: str) -> None:
@@ -60,6 +63,18 @@ class Stale(Refusal):
         super().__init__(_("Somebody changed this meanwhile. Look at it again and repeat."))
 
 
+class Busy(Refusal):
+    """Others wrote for as long as a write waits for its turn."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    again_after = 5
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("Others are writing just now. Nothing was changed; try again in a moment.")
+        )
+
+
 def raw(view: View) -> View:
     """Let a view read its request's body itself, which nobody looks into before."""
     view.fleet_raw = True  # type: ignore[attr-defined]
@@ -86,6 +101,7 @@ def init_errors(app: Flask) -> None:
     """Answer refusals and errors as a page, or on the API as a problem document."""
     app.before_request(_refuse_unreadable)
     app.register_error_handler(Refusal, _refused)
+    app.register_error_handler(OperationalError, _operational)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
 
@@ -122,18 +138,30 @@ def _refuse_json(asked: Request) -> None:
         abort(HTTPStatus.BAD_REQUEST)
 
 
-def _refused(refusal: Refusal) -> Response | tuple[str, int]:
+def _refused(refusal: Refusal) -> Response:
     db.session.rollback()
-    if is_api():
-        more = {"errors": refusal.errors} if refusal.errors else {}
-        answer = problem(refusal.status, refusal.message, code=refusal.code, **more)
-        if refusal.challenge:
-            answer.headers["WWW-Authenticate"] = refusal.challenge
-        return answer
-    return _page(refusal.status, refusal.message)
+    answer = _refusal(refusal) if is_api() else _page(refusal.status, refusal.message)
+    if refusal.again_after:
+        answer.headers["Retry-After"] = str(refusal.again_after)
+    return answer
 
 
-def _http(error: HTTPException) -> Response | tuple[str, int] | HTTPException:
+def _refusal(refusal: Refusal) -> Response:
+    more = {"errors": refusal.errors} if refusal.errors else {}
+    answer = problem(refusal.status, refusal.message, code=refusal.code, **more)
+    if refusal.challenge:
+        answer.headers["WWW-Authenticate"] = refusal.challenge
+    return answer
+
+
+def _operational(error: OperationalError) -> Response:
+    if not is_busy(error):
+        return _unexpected(error)
+    log.warning("busy at %s: %s", request.path, error.orig)
+    return _refused(Busy())
+
+
+def _http(error: HTTPException) -> Response | HTTPException:
     if error.code is None or error.code < HTTPStatus.BAD_REQUEST:
         return error
     if is_api():
@@ -150,7 +178,7 @@ def _http(error: HTTPException) -> Response | tuple[str, int] | HTTPException:
     return _page(error.code, _words(error))
 
 
-def _unexpected(error: Exception) -> Response | tuple[str, int]:
+def _unexpected(error: Exception) -> Response:
     log.error("unexpected error at %s", request.path, exc_info=error)
     db.session.rollback()
     if is_api():
@@ -170,5 +198,5 @@ def _words(error: HTTPException) -> str:
     return known.get(HTTPStatus(error.code or 500), error.name)
 
 
-def _page(status: int, message: str) -> tuple[str, int]:
-    return render_template("error.html", status=int(status), message=message), int(status)
+def _page(status: int, message: str) -> Response:
+    return Response(render_template("error.html", status=int(status), message=message), status)

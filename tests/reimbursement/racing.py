@@ -120,13 +120,18 @@ def _one(serial: int) -> Told:
 
 
 def _said(run_it: Callable[[], str]) -> str:
-    from fleet.storage import db
+    from sqlalchemy.exc import OperationalError
+
+    from fleet.storage import db, is_busy
     from fleet.web.errors import Refusal
 
     try:
         return run_it()
     except Refusal as refusal:
         return f"refusal: {refusal.code}"
+    except OperationalError as error:  # as fleet.web.errors tells it
+        db.session.rollback()
+        return "refusal: busy" if is_busy(error) else f"error: {error.orig}"
     except Exception as error:  # noqa: BLE001 - whichever it is, the test tells
         db.session.rollback()
         return f"error: {type(error).__name__}"
