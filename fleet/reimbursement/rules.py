@@ -84,6 +84,8 @@ def digits(text: str, lengths: Container[int]) -> str | None:
 
 def plain_invoice_number(text: str) -> str:
     """An invoice's number as printed: 8 or 20 digits where it plainly is one, else as it stands."""
+    if _only_digits(text):
+        return text
     if _CODE_AND_NUMBER.fullmatch(squeezed(text)):
         return text  # without its hyphen it would be another invoice's 20 digits
     return digits(text, NUMBERS) or text
@@ -91,7 +93,12 @@ def plain_invoice_number(text: str) -> str:
 
 def plain_invoice_code(text: str) -> str:
     """An invoice's code as printed: 10 or 12 digits where it plainly is one, else as it stands."""
-    return digits(text, PAPER_CODES) or text
+    return text if _only_digits(text) else digits(text, PAPER_CODES) or text
+
+
+def _only_digits(text: str) -> bool:
+    """Whether nothing in a number could be read as a digit that is none, or left out."""
+    return text.isascii() and text.isdigit()
 
 
 @lru_cache(maxsize=1024)  # every reading of one claim asks for it anew
@@ -254,7 +261,7 @@ def text(cell: Cell) -> str:
     if isinstance(cell, str):
         if _CONTROL.search(cell):
             raise CannotRead
-        return cell.strip() if cell.isascii() else normalise(cell)
+        return normalise(cell)
     if isinstance(cell, bool | date | float) and not _whole(cell):
         raise CannotRead
     return str(cell)

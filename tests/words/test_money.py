@@ -80,3 +80,16 @@ def test_what_is_written_is_read_back(amount: Decimal) -> None:
 def test_any_text_is_an_amount_or_refused(text: str) -> None:
     with suppress(NotWellFormed):
         assert parse_money(text).is_finite()
+
+
+@given(st.from_regex(r"[0-9]{1,14}(\.[0-9]{1,4})?", fullmatch=True))
+def test_a_plain_amount_is_read_as_one_with_its_unit(plain: str) -> None:
+    """Plain ones are read on a short way; the unit sends the same amount on the long one."""
+    assert _read(plain) == _read(f"{plain}元")
+
+
+def _read(typed: str) -> str:
+    try:
+        return repr(parse_money(typed))
+    except NotWellFormed as error:
+        return error.code
