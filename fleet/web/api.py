@@ -9,7 +9,7 @@ from typing import Any
 from flask import Request, Response
 from flask_smorest import Api, Blueprint
 from flask_smorest.fields import Upload
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import Schema, ValidationError, fields, missing, validate
 from webargs.flaskparser import FlaskParser
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import HTTPException
@@ -20,8 +20,12 @@ PREFIX = "/api/v1"
 PROBLEM = "application/problem+json"
 MULTIPART = "multipart/form-data"
 BINARY = {"type": "string", "format": "binary"}
-# What the server answers before any call is reached: its address or its headers are too long.
-UNREAD = (HTTPStatus.REQUEST_URI_TOO_LONG, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+# What any call may be answered: its address or its headers are too long, or others are writing.
+ANY_CALL = (
+    HTTPStatus.REQUEST_URI_TOO_LONG,
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
 MOST = 500
 NO_NUL = {"pattern": "^[^\\x00]*$"}  # how a text of a query is described: none may hold a NUL
 DAY = (  # 29 February is read where there is one; no pattern can say when
@@ -90,6 +94,11 @@ class Parser(FlaskParser):
 
     __location_map__ = {**FlaskParser.__location_map__, "multipart": "load_multipart"}
 
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        """What the body says, as the request reads it once for all who ask; nothing if empty."""
+        del schema
+        return req.get_json() if req.is_json and req.get_data() else missing
+
     def load_multipart(self, req: Request, schema: Schema) -> Any:
         """Texts and files of a form."""
         sent = [*req.form.items(multi=True), *req.files.items(multi=True)]
@@ -153,7 +162,8 @@ class Calls(Blueprint):
     @staticmethod
     def _prepare_response_doc(doc: Any, doc_info: Any, **options: Any) -> Any:
         told = doc_info.setdefault("response", {}).setdefault("responses", {})
-        told.update({int(status): [status.name] for status in UNREAD})
+        for status in ANY_CALL:
+            told.setdefault(int(status), [status.name])
         return Blueprint._prepare_response_doc(doc, doc_info, **options)  # noqa: SLF001 - overridden
 
 
