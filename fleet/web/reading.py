@@ -73,8 +73,7 @@ def _why(reason: str, found: str) -> str:
             "The file packs %(found)s parts; no workbook needs that.", found=found
         ),
         "inflates": _(
-            "The file unpacks to more than may be read: 200 MB of sheets, or of the rest 50 MB in "
-            "one part or 100 MB together."
+            "The file unpacks to more than may be read: 50 MB in one part, 100 MB together."
         ),
         "doctype": _("The file declares a document type, which no workbook needs."),
         "no_sheet": _("None of its sheets is one of a fleet workbook: %(found)s.", found=found),

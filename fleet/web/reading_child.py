@@ -32,9 +32,6 @@ SECONDS = 300
 MOST_ENTRIES = 1_000
 ENTRY_BYTES = 50 * MEGABYTE
 TOGETHER_BYTES = 100 * MEGABYTE
-# Beside those all worksheets: they are never in memory whole. Two hundred thousand claims with
-# their decisions, as we write them ourselves (no text shared between cells), take 150 MB.
-SHEET_BYTES = 200 * MEGABYTE
 MOST_ROWS = 200_000
 MOST_COLUMNS = 64
 
@@ -244,13 +241,11 @@ def inflated(archive: zipfile.ZipFile, spool: IO[bytes]) -> Iterator[Part]:
     entries = archive.infolist()
     if len(entries) > MOST_ENTRIES:
         raise Unreadable("too_many_entries", str(len(entries)))
-    left, most = {True: SHEET_BYTES, False: TOGETHER_BYTES}, {True: SHEET_BYTES, False: ENTRY_BYTES}
-    seen = set()
+    left, seen = TOGETHER_BYTES, set()
     for entry in entries:
         part = Part(entry.filename, spool.seek(0, io.SEEK_END))
-        is_sheet = part.name.startswith("xl/worksheets/")
-        part.size = _inflate(archive, entry, min(most[is_sheet], left[is_sheet]), spool)
-        left[is_sheet] -= part.size
+        part.size = _inflate(archive, entry, min(ENTRY_BYTES, left), spool)
+        left -= part.size
         if part.name not in seen:
             seen.add(part.name)
             yield part
