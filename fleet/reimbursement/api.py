@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
@@ -126,7 +126,7 @@ class ClaimBody(Schema):
 
         Past marshmallow's own way through a schema, which takes longer than deciding the claim.
         """
-        if not isinstance(data, Mapping):
+        if not isinstance(data, dict):
             raise ValidationError({SCHEMA: ["Invalid input type."]})
         wrong: dict[str, Any] = {name: ["Unknown field."] for name in data.keys() - self.fields}
         kept: dict[str, Any] = {}

@@ -118,7 +118,8 @@ def _refuse_unreadable() -> None:
 
 def _refuse_nul(asked: Request, *, form: bool) -> None:
     """Refuse a NUL in what is asked: no text holds one, and PostgreSQL fails on it."""
-    said = (asked.path, *asked.args.values(), *(asked.form.values() if form else ()))
+    query = asked.args.values() if asked.query_string else ()
+    said = (asked.path, *query, *(asked.form.values() if form else ()))
     if any("\0" in text for text in said):
         abort(HTTPStatus.BAD_REQUEST)
 
