@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
@@ -31,7 +29,7 @@ from fleet.rulebook.reimbursement import Decision
 from fleet.vehicles.service import company_of
 from fleet.web import access, clock, moments
 from fleet.web.access import May
-from fleet.web.api import DAY, NO_NUL, PageQuery, blueprint
+from fleet.web.api import DAY, NO_NUL, PageQuery, blueprint, first
 from fleet.web.errors import Refusal, problem
 from fleet.web.findings import explain
 
@@ -299,17 +297,6 @@ def decided_answer(claim: Claim) -> dict[str, Any]:
 # The calls
 
 
-def _mine(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Answer 404 for a claim that is not the caller's before its body is looked at."""
-
-    @wraps(view)
-    def call(claim_id: int) -> Any:
-        claim_with_decisions(claim_id)
-        return view(claim_id=claim_id)
-
-    return call
-
-
 @calls.route("/reimbursements/check", methods=["POST"])
 @access.needs(May.CHECK_CLAIMS)
 @calls.arguments(ClaimBody)
@@ -373,7 +360,7 @@ def mark_paid(claim_id: int) -> dict[str, Any]:
 
 @calls.route("/reimbursements/<int(max=2147483647):claim_id>/reversed", methods=["POST"])
 @access.needs(May.PAY_CLAIMS)
-@_mine
+@first(claim_with_decisions)
 @calls.arguments(ReversalBody)
 @calls.response(HTTPStatus.OK, DecidedAnswer)
 def reverse_claim(why: Why, claim_id: int) -> dict[str, Any]:

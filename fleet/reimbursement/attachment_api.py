@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
@@ -16,7 +14,7 @@ from fleet.reimbursement.service import claim_with_decisions
 from fleet.reimbursement.tables import Attachment
 from fleet.web import clock, moments
 from fleet.web.access import May, needs
-from fleet.web.api import BINARY, MULTIPART, File, blueprint
+from fleet.web.api import BINARY, MULTIPART, File, blueprint, first
 from fleet.web.attached import MIMETYPES
 
 calls = blueprint("attachments", "Documents of a claim")
@@ -59,20 +57,9 @@ class AttachmentsAnswer(Schema):
 _SENT = {"file": {"contentType": ", ".join(MIMETYPES.values())}}
 
 
-def _let_in(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Answer whose claim it is, and who may add to it, before the form is looked at."""
-
-    @wraps(view)
-    def call(claim_id: int) -> Any:
-        let_in(claim_id)
-        return view(claim_id=claim_id)
-
-    return call
-
-
 @calls.post(ALL)
 @needs(May.CHECK_CLAIMS)
-@_let_in
+@first(let_in)
 @calls.doc(requestBody={"content": {MULTIPART: {"encoding": _SENT}}})
 @calls.arguments(DocumentForm, location="multipart")
 @calls.response(HTTPStatus.CREATED, AttachmentAnswer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
@@ -165,6 +166,20 @@ class Calls(Blueprint):
         for status in ANY_CALL:
             told.setdefault(int(status), [status.name])
         return Blueprint._prepare_response_doc(doc, doc_info, **options)  # noqa: SLF001 - overridden
+
+
+def first(look: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Let what an address names be looked at, and perhaps refused, before the body is read."""
+
+    def around(view: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(view)
+        def call(**named: int) -> Any:
+            look(**named)
+            return view(**named)
+
+        return call
+
+    return around
 
 
 def blueprint(room: str, name: str) -> Calls:
