@@ -90,7 +90,7 @@ class Clock:
                 self._run()
 
 
-class Reader(SyncWorker):
+class ProblemWorker(SyncWorker):
     """gunicorn's sync worker, whose own errors are answered as the API answers: as a problem.
 
     What cannot be read as a request never reaches the application; gunicorn answers it HTML.
@@ -145,7 +145,7 @@ class Server(BaseApplication):
         chosen: dict[str, Any] = {
             "bind": self.address,
             "workers": self.workers,
-            "worker_class": Reader,
+            "worker_class": ProblemWorker,
             "limit_request_line": LONGEST_LINE,
             "timeout": TIMEOUT,
             "loglevel": "warning",
