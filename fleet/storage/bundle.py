@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from sqlalchemy import BindParameter, ColumnElement, Dialect, Subquery
     from sqlalchemy.types import TypeEngine
 
+    from fleet.storage.prepared import Prepared
     from fleet.storage.reader import Reader
 
 Rows = dict[str, list[Any]]
@@ -99,7 +100,7 @@ class Bundle:
         else:
             reader: Reader = current_app.extensions[READER]
             text = self._text(reader.dialect)
-            said = reader.ask(lambda connection: text.answer(connection, values))
+            said = reader.ask(lambda connection: text.answer_alone(connection, values))
         found = json.loads(said)
         return {name: one.read(rows) for rows, (name, one) in zip(found, self._shapes, strict=True)}
 
@@ -133,14 +134,30 @@ class _Text:
         self._sql = str(made)
         self._own: Mapping[str, Any] = made.params
         self._order: list[str] = made.positiontup
+        self._prepared = _prepared(self._sql) if self._raw else None
 
     def answer(self, connection: Any, given: Mapping[str, str | int]) -> str:
-        """What stands in the one field of the one row."""
-        every = {**self._own, **given}
+        """What stands in the one field of the one row, read in a connection's transaction."""
         cursor = self._raw(connection) if self._raw else connection.cursor()
-        cursor.execute(self._sql, [every[name] for name in self._order])
+        cursor.execute(self._sql, self._values(given))
         said: str = cursor.fetchone()[0]
         return said
+
+    def answer_alone(self, connection: Any, given: Mapping[str, str | int]) -> str:
+        """The same, read by itself, of a connection that is in no transaction."""
+        if self._prepared is None:
+            return self.answer(connection, given)
+        return self._prepared.answer(connection, self._values(given))
+
+    def _values(self, given: Mapping[str, str | int]) -> list[str | int]:
+        every = {**self._own, **given}
+        return [every[name] for name in self._order]
+
+
+def _prepared(sql: str) -> Prepared:
+    from fleet.storage.prepared import Prepared  # noqa: PLC0415 - SQLite does without psycopg
+
+    return Prepared(sql)
 
 
 # What stands in the JSON

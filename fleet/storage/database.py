@@ -71,7 +71,7 @@ def _postgres_reads(engine: Engine) -> Engine:
     """An engine for single reads: each is its own transaction, and no connection is pinged."""
     return create_engine(
         engine.url,
-        connect_args={"options": "-c timezone=UTC"},
+        connect_args={"options": "-c timezone=UTC -c client_encoding=UTF8"},
         isolation_level="AUTOCOMMIT",
         pool_reset_on_return=None,  # there is no transaction to end
     )
