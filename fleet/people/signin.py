@@ -6,7 +6,7 @@ no call of the API, so that another site cannot make one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from flask_security import (
     tf_disabled,
     tf_profile_changed,
 )
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, FromClause, select
 
 from fleet.people.limits import count_try, digest
 from fleet.people.mail import Mail
@@ -36,7 +36,7 @@ from fleet.web import clock
 from fleet.web.access import Caller, Granted, init_access
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping
 
 
 API = "/api/"
@@ -230,104 +230,76 @@ def _by_token(header: str) -> Caller | None:
     if kind.lower() != "bearer" or not token:
         return None
     rows = _OF_TOKEN.read(digest=digest(token.strip()))
-    if not rows["held"]:
-        return None
-    held = [_Held(*row[4:]) for row in rows["held"] if row.role]
-    return _caller(rows["held"][0], held, _places(rows))
-
-
-def _of_token() -> Bundle:
-    """A token's user, grants and their places, by one statement: every call of the API asks it."""
-    user, grant = User.__table__.c, Grant.__table__.c
-    token, role = ApiToken.__table__.c, Role.__table__.c
-    good = token.digest == told("digest", token.digest), token.revoked_at.is_(None)
-    held = (
-        select(
-            *(user.id, user.name, user.email, user.language),
-            *(role.name.label("role"), grant.company_id, grant.region_id),
-        )
-        .join_from(ApiToken.__table__, User.__table__, user.id == token.user_id)
-        .outerjoin(Grant.__table__, grant.user_id == user.id)
-        .outerjoin(Role.__table__, role.id == grant.role_id)
-        .where(*good, user.active)
-        .order_by(grant.id)
-    )
-    return Bundle(held=held, **_places_of(select(token.user_id).where(*good).scalar_subquery()))
-
-
-def _places_of(user_id: ColumnElement[int]) -> dict[str, Select[Any]]:
-    """The queries of the places of a user's grants, read past the scope they are about to make."""
-    company, region, grant = Company.__table__.c, Region.__table__.c, Grant.__table__.c
-
-    def granted(place: ColumnElement[Any]) -> Select[Any]:
-        return select(place).where(grant.user_id == user_id, place.is_not(None))
-
-    regions = select(region.id, region.name, company.id.label("company_id")).join_from(
-        Region.__table__, Company.__table__, company.region_id == region.id, isouter=True
-    )
-    named = select(company.id, company.name)
-    return {
-        "companies": named.where(company.id.in_(granted(grant.company_id))),
-        "regions": regions.where(region.id.in_(granted(grant.region_id))),
-    }
-
-
-_OF_TOKEN = _of_token()
-_OF_USER = Bundle(**_places_of(told("user", User.__table__.c.id)))
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """A role and where it was granted."""
-
-    role: str
-    company_id: int | None
-    region_id: int | None
+    return _caller(rows) if rows["held"] else None
 
 
 def caller_of(user: User) -> Caller:
     """A user as pages and the API know them, with the companies of each grant."""
-    held = [_Held(one.role.name, one.company_id, one.region_id) for one in user.grants]
-    return _caller(user, held, _places(_OF_USER.read(user=user.id)))
+    return _caller(_OF_USER.read(user=user.id))
 
 
-def _caller(user: Any, held: Sequence[_Held], places: dict[tuple[str, int], _Place]) -> Caller:
+_USER, _TOKEN = User.__table__, ApiToken.__table__
+_GRANT, _ROLE = Grant.__table__, Role.__table__
+_COMPANY, _REGION = Company.__table__, Region.__table__
+
+
+def _granted_to(people: FromClause, *which: ColumnElement[bool]) -> Bundle:
+    """What some people are granted and the companies within it, by one statement.
+
+    Every call of the API asks it. It reads past the scope that it is about to make.
+    """
+    held = (
+        select(
+            *(_USER.c.id, _USER.c.name, _USER.c.email, _USER.c.language),
+            _ROLE.c.name.label("role"),
+            *(_GRANT.c.company_id, _COMPANY.c.name.label("company")),
+            *(_GRANT.c.region_id, _REGION.c.name.label("region")),
+        )
+        .select_from(people)
+        .outerjoin(_GRANT, _GRANT.c.user_id == _USER.c.id)
+        .outerjoin(_ROLE, _ROLE.c.id == _GRANT.c.role_id)
+        .outerjoin(_COMPANY, _COMPANY.c.id == _GRANT.c.company_id)
+        .outerjoin(_REGION, _REGION.c.id == _GRANT.c.region_id)
+        .where(*which)
+        .order_by(_GRANT.c.id)
+    )
+    within = (
+        select(_COMPANY.c.region_id, _COMPANY.c.id.label("company_id"))
+        .select_from(people)
+        .join(_GRANT, _GRANT.c.user_id == _USER.c.id)
+        .join(_COMPANY, _COMPANY.c.region_id == _GRANT.c.region_id)
+        .where(*which)
+    )
+    return Bundle(held=held, within=within)
+
+
+_OF_TOKEN = _granted_to(
+    _TOKEN.join(_USER, _USER.c.id == _TOKEN.c.user_id),
+    _TOKEN.c.digest == told("digest", _TOKEN.c.digest),
+    _TOKEN.c.revoked_at.is_(None),
+    _USER.c.active,
+)
+_OF_USER = _granted_to(_USER, _USER.c.id == told("user", _USER.c.id))
+
+
+def _caller(rows: Rows) -> Caller:
+    user = rows["held"][0]
+    within: dict[int, set[int]] = defaultdict(set)
+    for one in rows["within"]:
+        within[one.region_id].add(one.company_id)
     return Caller(
         id=user.id,
         name=user.name,
         email=user.email,
         language=user.language,
-        granted=tuple(_granted(one, places) for one in held),
+        granted=tuple(_granted(one, within) for one in rows["held"] if one.role),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a grant holds: a company, or a region with its companies, and its name."""
-
-    name: str
-    companies: frozenset[int]
-
-
-def _granted(grant: _Held, places: dict[tuple[str, int], _Place]) -> Granted:
-    if grant.company_id:
-        place = places["company", grant.company_id]
-        return Granted(grant.role, Scope(place.companies), where=place.name)
-    if grant.region_id:
-        place = places["region", grant.region_id]
-        regions = frozenset({grant.region_id})
-        return Granted(grant.role, Scope(place.companies), regions, place.name)
-    return Granted(grant.role, Scope(everything=True))
-
-
-def _places(rows: Rows) -> dict[tuple[str, int], _Place]:
-    places = {
-        ("company", row.id): _Place(row.name, frozenset({row.id})) for row in rows["companies"]
-    }
-    held: dict[tuple[int, str], set[int]] = {}
-    for row in rows["regions"]:
-        companies = held.setdefault((row.id, row.name), set())
-        companies |= set() if row.company_id is None else {row.company_id}
-    for (region, name), companies in held.items():
-        places["region", region] = _Place(name, frozenset(companies))
-    return places
+def _granted(row: Any, within: Mapping[int, set[int]]) -> Granted:
+    if row.company_id:
+        return Granted(row.role, Scope(frozenset({row.company_id})), where=row.company)
+    if row.region_id:
+        companies = frozenset(within.get(row.region_id, ()))
+        return Granted(row.role, Scope(companies), frozenset({row.region_id}), row.region)
+    return Granted(row.role, Scope(everything=True))
