@@ -10,7 +10,7 @@ from collections import defaultdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Request, request
+from flask import Flask, Request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_babel import lazy_gettext as _l
 from flask_security import (
@@ -216,10 +216,10 @@ _SAID = {
 }
 
 
-def identify() -> Caller | None:
-    """The caller of this request: by token on the API, by session elsewhere."""
-    if request.path.startswith(API):
-        return _by_token(request.headers.get("Authorization", ""))
+def identify(asked: Request) -> Caller | None:
+    """The caller of a request: by token on the API, by session elsewhere."""
+    if asked.path.startswith(API):
+        return _by_token(asked.headers.get("Authorization", ""))
     if not current_user.is_authenticated:
         return None
     return caller_of(current_user)

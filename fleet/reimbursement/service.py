@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, TypeVar
 
-from flask import current_app
 from sqlalchemy import Row, exists, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload, selectinload
@@ -46,7 +45,7 @@ from fleet.reimbursement.tables import (
 )
 from fleet.rulebook import reimbursement as heart
 from fleet.rulebook.book import Rulebook
-from fleet.storage import Actor, Deed, act, db, everyone
+from fleet.storage import Actor, Deed, act, behind, db, everyone
 from fleet.web.errors import Refusal
 
 __all__ = [
@@ -118,7 +117,7 @@ def check(asked: Asked, at: datetime, apart_from: int = 0) -> Checked:
 
 def decided(asked: Asked, company_id: int, facts: heart.Facts, at: datetime) -> Checked:
     """A claim decided by facts that were gathered before."""
-    book: Rulebook = current_app.extensions["rulebook"]
+    book: Rulebook = behind.app().extensions["rulebook"]
     since = _rulebook_since(facts, book)
     return Checked(company_id, asked, facts, heart.decide(facts, book), since, at)
 

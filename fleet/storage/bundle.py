@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from flask import current_app
 from sqlalchemy import (
     Boolean,
     Date,
@@ -30,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
+from fleet.storage import behind
 from fleet.storage.database import READER, db
 from fleet.storage.types import Percent, UtcInstant, Yuan
 
@@ -98,7 +98,7 @@ class Bundle:
             text = self._text(connection.dialect)
             said = text.answer(connection.connection.driver_connection, values)
         else:
-            reader: Reader = current_app.extensions[READER]
+            reader: Reader = behind.app().extensions[READER]
             text = self._text(reader.dialect)
             said = reader.ask(lambda connection: text.answer_alone(connection, values))
         found = json.loads(said)

@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flask import g
 from sqlalchemy import event, false, true
 from sqlalchemy.orm import Session, with_loader_criteria
 
+from fleet.storage import behind
 from fleet.storage.database import Base
 
 if TYPE_CHECKING:
@@ -45,12 +45,12 @@ class Scoped:
 
 def limit_to(scope: Scope) -> None:
     """Let this request, or the command in this application context, see a scope's rows only."""
-    g.fleet_scope = scope
+    behind.context().fleet_scope = scope
 
 
 def current() -> Scope:
     """The scope that holds here; NOTHING where nobody has set one."""
-    found: Scope = g.get("fleet_scope", NOTHING)
+    found: Scope = behind.context().get("fleet_scope", NOTHING)
     return found
 
 

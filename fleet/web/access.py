@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from flask import abort, current_app, g, redirect, request, url_for
+from flask import abort, g, redirect, request, url_for
 
-from fleet.storage import Actor, Scope, limit_to
+from fleet.storage import Actor, Scope, behind, limit_to
 from fleet.web import clock
 
 if TYPE_CHECKING:
-    from flask import Flask
+    from flask import Flask, Request
     from werkzeug.wrappers import Response
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -179,16 +179,17 @@ def caller_or_none() -> Caller | None:
     return found
 
 
-def init_access(app: Flask, identify: Callable[[], Caller | None]) -> None:
+def init_access(app: Flask, identify: Callable[[Request], Caller | None]) -> None:
     """Guard every view of the app; `identify` finds the caller of a request."""
     app.before_request(lambda: _guard(identify))
     app.context_processor(lambda: {"caller": caller_or_none(), "May": May})
 
 
-def _guard(identify: Callable[[], Caller | None]) -> Response | None:
-    g.caller = known = identify()
-    endpoint = request.endpoint or ""
-    view = current_app.view_functions.get(endpoint)
+def _guard(identify: Callable[[Request], Caller | None]) -> Response | None:
+    asked = behind.request()
+    behind.context().caller = known = identify(asked)
+    endpoint = asked.endpoint or ""
+    view = behind.app().view_functions.get(endpoint)
     if view is None or is_public(endpoint, view):
         return None
     if known is None:

@@ -15,6 +15,7 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import HTTPException
 
+from fleet.storage import behind
 from fleet.web import errors
 
 PREFIX = "/api/v1"
@@ -94,6 +95,10 @@ class Parser(FlaskParser):
     """
 
     __location_map__ = {**FlaskParser.__location_map__, "multipart": "load_multipart"}
+
+    def get_default_request(self) -> Request:
+        """The request that is being answered."""
+        return behind.request()
 
     def load_json(self, req: Request, schema: Schema) -> Any:
         """What the body says, as the request reads it once for all who ask; nothing if empty."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from flask import current_app
+from fleet.storage import behind
 
 
 def now() -> datetime:
@@ -15,7 +15,7 @@ def now() -> datetime:
 
 def zone() -> ZoneInfo:
     """The company's time zone."""
-    chosen: ZoneInfo = current_app.extensions["fleet_settings"].zone
+    chosen: ZoneInfo = behind.app().extensions["fleet_settings"].zone
     return chosen
 
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 
-from flask import Request, Response, abort, current_app, jsonify, render_template, request
+from flask import Request, Response, abort, jsonify, render_template, request
 from flask_babel import gettext as _
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, SecurityError
 
-from fleet.storage import db, is_busy
+from fleet.storage import behind, db, is_busy
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -83,7 +83,7 @@ def raw(view: View) -> View:
 
 def is_api() -> bool:
     """Whether the request is one of the API's."""
-    return request.path.startswith("/api/")
+    return behind.request().path.startswith("/api/")
 
 
 def problem(status: int, title: str, detail: str = "", **more: object) -> Response:
@@ -108,8 +108,8 @@ def init_errors(app: Flask) -> None:
 
 def _refuse_unreadable() -> None:
     """Refuse what no view should have to read; a view that reads its body itself is left it."""
-    asked = request._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001 - werkzeug's word
-    view = current_app.view_functions.get(asked.endpoint or "")
+    asked = behind.request()
+    view = behind.app().view_functions.get(asked.endpoint or "")
     body = not getattr(view, "fleet_raw", False)
     _refuse_nul(asked, form=body and not asked.is_json)
     if body and asked.is_json:
