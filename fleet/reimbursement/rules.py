@@ -243,8 +243,7 @@ class Why:
 
 
 _PLAIN_DECIMAL = re.compile(r"[-+]?[0-9]{1,12}\.[0-9]{1,12}")
-_EXPONENT = re.compile(r"[0-9](\.[0-9]+)?E\+?[0-9]+", re.IGNORECASE)
-_LOST = re.compile(r"[0-9]{15}0{5}")
+_SPOILT = re.compile(r"#.*|[0-9](\.[0-9]+)?E\+?[0-9]+|[0-9]{15}0{5}", re.IGNORECASE | re.DOTALL)
 _DAY = re.compile(
     r"([0-9]{4})\s?[-/.年]\s?([0-9]{1,2})\s?[-/.月]\s?([0-9]{1,2})\s?日?([ T]+[0-9:.]{4,15})?"
 )
@@ -259,6 +258,8 @@ def text(cell: Cell) -> str:
     CannotRead for control characters and halves of characters: no database keeps them.
     """
     if isinstance(cell, str):
+        if cell.isascii() and cell.isprintable():
+            return cell.strip()  # as most are
         if _CONTROL.search(cell):
             raise CannotRead
         return normalise(cell)
@@ -280,7 +281,7 @@ def number(cell: Cell) -> str:
     if isinstance(cell, int | float) and abs(cell) >= 10**EXCEL_DIGITS:
         raise CannotRead
     found = text(int(cell) if isinstance(cell, float) and cell.is_integer() else cell)
-    if found[:1] == "#" or _EXPONENT.fullmatch(found) or _LOST.fullmatch(found):
+    if _SPOILT.fullmatch(found):
         raise CannotRead
     return found
 

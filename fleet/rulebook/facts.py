@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from fleet.words import Days, Period, utc
@@ -87,5 +87,5 @@ def _keep_utc(fact: Line | Policy, *names: str) -> None:
     # Two local times of one zone compare by the clock's face, wrongly across a clock change.
     for name in names:
         instant = getattr(fact, name)
-        if instant is not None:
+        if instant is not None and instant.tzinfo is not UTC:
             object.__setattr__(fact, name, utc(instant))

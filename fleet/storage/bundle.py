@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -31,7 +31,7 @@ from sqlalchemy.sql.functions import GenericFunction
 
 from fleet.storage import behind
 from fleet.storage.database import READER, db
-from fleet.storage.types import Percent, UtcInstant, Yuan
+from fleet.storage.types import Percent, UtcInstant, Yuan, in_utc, percent, yuan
 
 if TYPE_CHECKING:
     from sqlalchemy import BindParameter, ColumnElement, Dialect, Subquery
@@ -179,6 +179,8 @@ class _Shape:
 
     def read(self, rows: list[list[Any]]) -> list[Any]:
         """The rows as the query gives them."""
+        if not rows:
+            return rows
         for row in rows:
             for place, reading in self._readings:
                 if row[place] is not None:
@@ -190,9 +192,10 @@ def _reading(kind: TypeEngine[Any]) -> _Reading | None:
     """How a column's value is read again from JSON; None where it stands there as it is."""
     if isinstance(kind, UtcInstant):
         return _instant
-    if isinstance(kind, Yuan | Percent):
-        result = kind.process_result_value
-        return lambda value: result(value, None)  # type: ignore[arg-type]
+    if isinstance(kind, Yuan):
+        return yuan
+    if isinstance(kind, Percent):
+        return percent
     if isinstance(kind, Date):
         return date.fromisoformat
     if isinstance(kind, Boolean):
@@ -203,5 +206,4 @@ def _reading(kind: TypeEngine[Any]) -> _Reading | None:
 
 
 def _instant(said: str) -> datetime:
-    found = datetime.fromisoformat(said)
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    return in_utc(datetime.fromisoformat(said))

@@ -16,6 +16,21 @@ OPEN_BEGIN = datetime(1000, 1, 1, tzinfo=UTC)
 OPEN_END = datetime(9999, 1, 1, tzinfo=UTC)
 
 
+def in_utc(stored: datetime) -> datetime:
+    """A stored instant: SQLite gives it without its zone, PostgreSQL in the connection's."""
+    return stored.replace(tzinfo=UTC) if stored.tzinfo is None else stored.astimezone(UTC)
+
+
+def yuan(fen: int) -> Decimal:
+    """Whole fen as yuan, with two decimals."""
+    return Decimal(fen).scaleb(-2)
+
+
+def percent(stored: int) -> Decimal:
+    """Ten-thousandths of a percent as percent, without trailing zeros."""
+    return Decimal(stored) / 10000
+
+
 class UtcInstant(TypeDecorator[datetime]):
     """An aware instant, stored in UTC; a naive one is refused with ValueError."""
 
@@ -34,9 +49,7 @@ class UtcInstant(TypeDecorator[datetime]):
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Turn what the database stored into an aware UTC instant."""
         del dialect
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return None if value is None else in_utc(value)
 
 
 class OpenInstant(UtcInstant):
@@ -67,7 +80,7 @@ class Yuan(TypeDecorator[Decimal]):
     def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:
         """Fen to yuan, with two decimals."""
         del dialect
-        return None if value is None else Decimal(value).scaleb(-2)
+        return None if value is None else yuan(value)
 
 
 class Percent(TypeDecorator[Decimal]):
@@ -84,4 +97,4 @@ class Percent(TypeDecorator[Decimal]):
     def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:
         """Ten-thousandths to percent, without trailing zeros."""
         del dialect
-        return None if value is None else Decimal(value) / 10000
+        return None if value is None else percent(value)

@@ -401,6 +401,6 @@ def test_a_view_of_ones_own_sees_no_companys_rows(app: Flask, world: World) -> N
     seen = {}
     for path in ("/notices", "/vehicles"):
         with app.test_request_context(path):
-            assert _guard(lambda: chief) is None
+            assert _guard(lambda _asked: chief) is None
             seen[path] = len(db.session.scalars(select(Company)).all())
     assert seen == {"/notices": 0, "/vehicles": 2}
