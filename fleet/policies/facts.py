@@ -38,11 +38,16 @@ class VehicleFacts:
     policies: tuple[cover.Policy, ...]
 
 
-def facts(vehicle_ids: Iterable[int] | None = None) -> Iterator[VehicleFacts]:
-    """Yield the facts of the vehicles asked for, of all where None is given, in VIN order."""
+def facts(
+    vehicle_ids: Iterable[int] | None = None, *which: ColumnElement[bool]
+) -> Iterator[VehicleFacts]:
+    """Yield the facts of the vehicles asked for, of all where None is given, in VIN order.
+
+    `which` says of the table of policies which of them are meant; all, where it is left.
+    """
     ids = list(_ordered(None if vehicle_ids is None else set(vehicle_ids)))
     for start in range(0, len(ids), BATCH):
-        yield from _batch(ids[start : start + BATCH])
+        yield from _batch(ids[start : start + BATCH], which)
 
 
 def facts_of(vehicle_id: int) -> VehicleFacts:
@@ -55,7 +60,7 @@ def queries_of(
 ) -> dict[str, Select[Any]]:
     """The queries of one vehicle's facts, to be bundled with others that are asked with them.
 
-    `which` says of the table of policies which of the vehicle's are meant; all, where it is left.
+    `which` is as in `facts`.
     """
     return {
         "vehicle": _VEHICLES.where(_vehicles.id == vehicle_id),
@@ -85,11 +90,11 @@ def _ordered(wanted: set[int] | None) -> Iterator[int]:
             yield vehicle_id
 
 
-def _batch(ids: Sequence[int]) -> Iterator[VehicleFacts]:
+def _batch(ids: Sequence[int], which: Sequence[ColumnElement[bool]]) -> Iterator[VehicleFacts]:
     vehicles = {row.id: row for row in _rows(_VEHICLES_OF, ids)}
     lay_ups = _grouped(_rows(_LAY_UPS_OF, ids), "vehicle_id")
-    lines = _grouped(_rows(_LINES_OF, ids), "policy_id")
-    policies = _grouped(_rows(_POLICIES_OF, ids), "vehicle_id")
+    lines = _grouped(_rows(_LINES_OF.where(*which), ids), "policy_id")
+    policies = _grouped(_rows(_POLICIES_OF.where(*which), ids), "vehicle_id")
     for vehicle_id in ids:
         yield VehicleFacts(
             vehicle_id,

@@ -58,10 +58,13 @@ def claimants() -> dict[str, Claimant]:
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """What is on record for some claims: by policy number, vehicle, region and insurer."""
+    """What is on record for some claims: by policy number, vehicle, region and insurer.
+
+    Of a vehicle's policies only those of a claimed kind: no other decides a claim.
+    """
 
     policies: Mapping[str, _PolicyRow]
-    vehicles: Mapping[int, VehicleFacts]
+    vehicles: Mapping[_OfKind, VehicleFacts]
     holdings: Mapping[int, tuple[tuple[str, Days], ...]]
     designations: Mapping[tuple[int, int], list[Days]]
     standing: _Standing
@@ -71,8 +74,8 @@ def gather(asked: Sequence[Asked], companies: Mapping[str, Claimant]) -> list[Fa
     """The facts of each claim, in order; a few queries for all of them together."""
     with everyone():
         policies = _policies({one.policy_number for one in asked})
-        vehicles = _vehicles({row.vehicle_id for row in policies.values()})
-        holdings = _holdings(set(vehicles))
+        vehicles = _vehicles({(row.vehicle_id, row.kind) for row in policies.values()})
+        holdings = _holdings({vehicle_id for vehicle_id, _kind in vehicles})
         designations = _designations({row.insurer_id for row in policies.values()})
         record = _Record(policies, vehicles, holdings, designations, _standing(asked))
     return [_facts(one, companies[one.company], record) for one in asked]
@@ -101,10 +104,10 @@ def _in_scope(rows: Iterable[Any], scope: Scope) -> Claimant | None:
 
 
 def _record(rows: Rows) -> _Record:
-    vehicles = [facts_in(rows)] if rows["vehicle"] else []
+    policies = [_PolicyRow._make(row) for row in rows["policy"]]
     return _Record(
-        {row[1]: _PolicyRow._make(row) for row in rows["policy"]},
-        {one.vehicle_id: one for one in vehicles},
+        {row.number: row for row in policies},
+        {(row.vehicle_id, row.kind): facts_in(rows) for row in policies},
         _holdings_in(rows["holdings"]),
         _designations_in(rows["designations"]),
         _standing_in(rows["standing"], rows["reversed"]),
@@ -114,7 +117,7 @@ def _record(rows: Rows) -> _Record:
 def _facts(asked: Asked, company: Claimant, record: _Record) -> Facts:
     policy, row = None, record.policies.get(asked.policy_number)
     if row is not None:
-        vehicle = record.vehicles[row.vehicle_id]
+        vehicle = record.vehicles[row.vehicle_id, row.kind]
         held = record.holdings.get(row.vehicle_id) or _held_from_entry(row, vehicle)
         days = record.designations.get((company.region_id, row.insurer_id), ())
         policy = _policy_facts(row, vehicle, held, days)
@@ -130,9 +133,13 @@ def _facts(asked: Asked, company: Claimant, record: _Record) -> Facts:
 # Policies
 
 
+_OfKind = tuple[int, str]  # a vehicle's id, a kind of policy
+
+
 class _PolicyRow(NamedTuple):
     id: int
     number: str
+    kind: str
     vehicle_id: int
     insurer_id: int
     insurer: str
@@ -170,6 +177,7 @@ _POLICIES = (
     select(
         _POLICY.c.id,
         _POLICY.c.policy_number,
+        _POLICY.c.kind,
         _POLICY.c.vehicle_id,
         _POLICY.c.insurer_id,
         _INSURER.c.code,
@@ -188,7 +196,8 @@ _POLICIES_OF = _POLICIES.where(_POLICY.c.policy_number.in_(bindparam("numbers", 
 
 
 def _policies(numbers: set[str]) -> dict[str, _PolicyRow]:
-    return {row[1]: _PolicyRow._make(row) for row in _rows(_POLICIES_OF, numbers=sorted(numbers))}
+    rows = map(_PolicyRow._make, _rows(_POLICIES_OF, numbers=sorted(numbers)))
+    return {row.number: row for row in rows}
 
 
 def lock_policies(numbers: Iterable[str]) -> None:
@@ -201,8 +210,15 @@ def lock_policies(numbers: Iterable[str]) -> None:
         db.session.execute(chosen.order_by(_POLICY.c.id).with_for_update())
 
 
-def _vehicles(ids: set[int]) -> dict[int, VehicleFacts]:
-    return {one.vehicle_id: one for one in vehicle_facts(ids)}
+def _vehicles(claimed: Iterable[_OfKind]) -> dict[_OfKind, VehicleFacts]:
+    ids: dict[str, set[int]] = defaultdict(set)
+    for vehicle_id, kind in claimed:
+        ids[kind].add(vehicle_id)
+    return {
+        (one.vehicle_id, kind): one
+        for kind, of_kind in ids.items()
+        for one in vehicle_facts(of_kind, _POLICY.c.kind == kind)
+    }
 
 
 def _policy_facts(
@@ -220,7 +236,7 @@ def _policy_facts(
         late_fee=row.late_fee,
         approved=bool(row.approval_number or row.request_approved),
         vehicle=vehicle.vehicle,
-        vehicle_policies=tuple(one for one in vehicle.policies if one.kind == policy.kind),
+        vehicle_policies=vehicle.policies,
         holdings=holdings,
         designations=tuple(designations),
     )
