@@ -1,8 +1,9 @@
 """One reimbursement check over HTTP, beside the floor: bare Flask with one raw look-up.
 
-The floor asks by the database's own driver: sqlite3, psycopg. Both are served by gunicorn with
-two sync workers and asked by the same closed-loop clients in turns, so that what else the machine
-does falls on both; the figures are medians of the rounds.
+The floor asks by the database's own driver, sqlite3 or psycopg; beside PostgreSQL the sqlite3 one
+is asked too. All are served by gunicorn with two sync workers and asked by the same closed-loop
+clients in turns, so that what else the machine does falls on all; the figures are medians of the
+rounds.
 
     python benchmarks/check_http.py [--engine sqlite] [--seconds 3] [--clients 4] [--rounds 5]
 """
@@ -227,27 +228,38 @@ def database(engine: str, folder: Path) -> Iterator[tuple[str, str]]:
         server.cleanup()
 
 
-def measure(engine: str, chosen: argparse.Namespace) -> tuple[float, float]:
-    """Requests a second of the floor and of the product, medians of the rounds."""
-    ours, floor = [], []
-    with tempfile.TemporaryDirectory(prefix="fleet-check-") as name, ExitStack() as stack:
-        folder = Path(name)
-        url, address = stack.enter_context(database(engine, folder))
-        environment = {
-            "FLEET_INSTANCE": str(folder),
-            "FLEET_DATABASE_URL": url,
-            "FLEET_ENVIRONMENT": "development",
-        }
-        fill(create_app(read_settings(environment)))
-        (folder / "bare.py").write_text(BARE.format(address=address, **ENGINES[engine]))
-        fleet = stack.enter_context(served("app:create_app()", ROOT, environment))
-        bare = stack.enter_context(served("bare:app", folder, {}))
-        for port, path in ((fleet, CHECK), (bare, "/check")):
+def settle(stack: ExitStack, engine: str) -> tuple[dict[str, str], Path]:
+    """A filled group on an engine: the product's settings, and a folder that holds the floor."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fleet-check-")))
+    url, address = stack.enter_context(database(engine, folder))
+    settings = {
+        "FLEET_INSTANCE": str(folder),
+        "FLEET_DATABASE_URL": url,
+        "FLEET_ENVIRONMENT": "development",
+    }
+    fill(create_app(read_settings(settings)))
+    (folder / "bare.py").write_text(BARE.format(address=address, **ENGINES[engine]))
+    return settings, folder
+
+
+def measure(engine: str, chosen: argparse.Namespace) -> dict[str, float]:
+    """Requests a second of the product and, by their drivers, of the floors; medians of rounds."""
+    with ExitStack() as stack:
+        settings, folder = settle(stack, engine)
+        asked = {"ours": (stack.enter_context(served("app:create_app()", ROOT, settings)), CHECK)}
+        folders = {engine: folder}
+        if engine != "sqlite":
+            folders["sqlite"] = settle(stack, "sqlite")[1]
+        for floor, beside in folders.items():
+            port = stack.enter_context(served("bare:app", beside, {}))
+            asked[ENGINES[floor]["driver"]] = port, "/check"
+        for port, path in asked.values():
             ask(port, path, chosen.clients, 1)  # the workers warm up
-        for _ in range(chosen.rounds):
-            floor.append(ask(bare, "/check", chosen.clients, chosen.seconds))
-            ours.append(ask(fleet, CHECK, chosen.clients, chosen.seconds))
-    return statistics.median(floor), statistics.median(ours)
+        rounds = [
+            {name: ask(*where, chosen.clients, chosen.seconds) for name, where in asked.items()}
+            for _ in range(chosen.rounds)
+        ]
+    return {name: statistics.median(each[name] for each in rounds) for name in asked}
 
 
 def main() -> None:
@@ -258,10 +270,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     chosen = parser.parse_args()
     for engine in [chosen.engine] if chosen.engine else ENGINES:
-        floor, ours = measure(engine, chosen)
-        print(f"bare Flask and one {ENGINES[engine]['driver']} look-up: {floor:8.0f} requests/s")
+        measured = measure(engine, chosen)
+        ours = measured.pop("ours")
         print(f"a reimbursement check on {engine}: {ours:8.0f} requests/s")
-        print(f"share of the floor: {ours / floor:8.2f}")
+        for driver, floor in measured.items():
+            print(f"bare Flask and one {driver} look-up: {floor:8.0f} requests/s")
+            print(f"share of that floor: {ours / floor:8.2f}")
 
 
 if __name__ == "__main__":

@@ -203,9 +203,12 @@ def to_record(asked: Asked) -> tuple[Asked | None, list[str]]:
 
 def _as_kept(column: str, value: str | Decimal | date) -> str | Decimal | date:
     if isinstance(value, Decimal):
-        if abs(value) >= MOST_YUAN or value != round(value, 2):
+        if abs(value) >= MOST_YUAN:
             raise CannotRead
-        return value.quantize(FEN)  # as the table gives it back
+        kept = value.quantize(FEN)  # as the table gives it back
+        if kept != value:
+            raise CannotRead
+        return kept
     if isinstance(value, str) and not _fits(column, value):
         raise CannotRead
     return value
