@@ -214,12 +214,3 @@ class KeyUnreadable(Refusal):
 
     def __init__(self) -> None:
         super().__init__(_("An Idempotency-Key is plain ASCII text."))
-
-
-class TooBusy(Refusal):
-    """Others recorded the same invoice or policy at the same moment, several times over."""
-
-    status = HTTPStatus.SERVICE_UNAVAILABLE
-
-    def __init__(self) -> None:
-        super().__init__(_("Others are recording the same claim just now. Try again."))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import update
-from sqlalchemy.exc import IntegrityError
 
 from fleet.reimbursement import ledger
-from fleet.reimbursement.refusals import NotReversible, ReversedAlready, TooBusy
+from fleet.reimbursement.refusals import NotReversible, ReversedAlready
 from fleet.reimbursement.rules import Why
-from fleet.reimbursement.service import TRIES, claim_with_decisions
+from fleet.reimbursement.service import claim_with_decisions
 from fleet.reimbursement.tables import PAID, PAYABLE, REVERSED, Claim, ReversedInvoice
 from fleet.storage import Actor, Deed, act, db
+from fleet.web.alone import until_alone
 from fleet.web.errors import Refusal
 
 
@@ -22,12 +22,7 @@ def reverse(claim_id: int, why: Why, by: Actor, at: datetime) -> Claim:
     Its invoice and its policy's premium are free again; an invoice that its issuer took back is
     noted as reversed. Of two people who reverse at the same moment one is refused.
     """
-    for _try in range(TRIES):
-        try:
-            return _reverse(claim_id, why, by, at)
-        except IntegrityError:  # another noted the same invoice meanwhile
-            continue
-    raise TooBusy
+    return until_alone(lambda: _reverse(claim_id, why, by, at))
 
 
 def _reverse(claim_id: int, why: Why, by: Actor, at: datetime) -> Claim:

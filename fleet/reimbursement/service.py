@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Row, exists, func, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload, selectinload
 
 from fleet.reimbursement import ledger, rules
@@ -29,7 +28,6 @@ from fleet.reimbursement.refusals import (
     NotWithdrawable,
     ReversedBefore,
     SecondPersonNeeded,
-    TooBusy,
 )
 from fleet.reimbursement.rules import Asked
 from fleet.reimbursement.sheet import check_sheet
@@ -46,7 +44,8 @@ from fleet.reimbursement.tables import (
 from fleet.rulebook import reimbursement as heart
 from fleet.rulebook.book import Rulebook
 from fleet.storage import Actor, Deed, act, behind, db, everyone
-from fleet.web.errors import Refusal
+from fleet.web.alone import until_alone
+from fleet.web.errors import Busy, Refusal
 
 __all__ = [
     "Checked",
@@ -71,9 +70,7 @@ __all__ = [
     "shown",
 ]
 
-TRIES = 5
 MOST_REVERSED = 200
-Done = TypeVar("Done")
 Answer = tuple[int, dict[str, Any]]  # an HTTP status and a JSON body, as the API gives them
 
 
@@ -140,7 +137,7 @@ def record(asked: Asked, by: Actor, at: datetime, instead_of: int | None = None)
         with act("record_claim", by=by, at=at, subject=asked.policy_number) as deed:
             return _record(asked, deed, instead_of)
 
-    return _until_alone(run)
+    return until_alone(run)
 
 
 def record_once(asked: Asked, once: Once, by: Actor, at: datetime) -> Answer:
@@ -160,8 +157,8 @@ def record_once(asked: Asked, once: Once, by: Actor, at: datetime) -> Answer:
             return row.status, row.body
 
     try:
-        return _until_alone(run)
-    except (KeyUsedForAnother, TooBusy):
+        return until_alone(run)
+    except (KeyUsedForAnother, Busy):
         raise
     except Refusal as refusal:
         return _keep_refusal(once, once.refused(refusal), by, at)
@@ -193,19 +190,6 @@ def claim_of(checked: Checked, deed: Deed) -> Claim:
     )
     claim.decisions = [_decision(checked, deed)]
     return claim
-
-
-def _until_alone(run: Callable[[], Done]) -> Done:
-    """Run a verb; where another took the invoice or the key meanwhile, decide once more.
-
-    The database's unique indexes settle the race; the next try then sees who was first.
-    """
-    for _try in range(TRIES):
-        try:
-            return run()
-        except IntegrityError:
-            continue
-    raise TooBusy
 
 
 def _lock_policy(number: str) -> None:
@@ -242,7 +226,7 @@ def decide_again(claim_id: int, by: Actor, at: datetime) -> Claim:
             db.session.flush()
         return claim
 
-    return _until_alone(run)
+    return until_alone(run)
 
 
 def _locked(claim_id: int) -> Claim:
@@ -339,7 +323,7 @@ def record_reversed_invoice(
             _refuse_what_stands(key, deed)
         return note, _standing_on(key)
 
-    return _until_alone(run)
+    return until_alone(run)
 
 
 def _insist_on_own(key: str) -> None:
@@ -447,4 +431,4 @@ def _keep_refusal(once: Once, answer: Answer, by: Actor, at: datetime) -> Answer
             row.status, row.body = answer
         return answer
 
-    return _until_alone(run)
+    return until_alone(run)

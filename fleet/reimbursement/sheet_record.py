@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
 
 from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import selectinload
 
 from fleet.reimbursement import rules
 from fleet.reimbursement.facts import claimants, gather, lock_policies
-from fleet.reimbursement.refusals import TooBusy
 from fleet.reimbursement.rules import Asked
-from fleet.reimbursement.service import TRIES, claim_of, decided
+from fleet.reimbursement.service import claim_of, decided
 from fleet.reimbursement.sheet import ADDED, CLAIM, UNREADABLE, Answer, Said
 from fleet.reimbursement.sheet_stood import Stood
 from fleet.reimbursement.tables import Claim, SheetClaim
 from fleet.storage import Actor, Deed, act, db, everyone
-
-Done = TypeVar("Done")
+from fleet.web.alone import until_alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +37,8 @@ class Recording:
 
     def __call__(self, said: Sequence[Said]) -> Iterator[Answer]:
         """Record some rows, all of them or none."""
-        return iter(_until_alone(lambda: self._record(said)))
+        # Two sheets may name the same invoices in another order: PostgreSQL ends one of them.
+        return iter(until_alone(lambda: self._record(said), OperationalError))
 
     def _record(self, said: Sequence[Said]) -> list[Answer]:
         fitting = [_fitting(one) for one in said]
@@ -102,16 +100,3 @@ def _fitting(said: Said) -> Said:
 def _answer(claim: Claim) -> Answer:
     last = claim.decisions[-1]
     return Answer(last.decision, sorted(one["code"] for one in last.reasons), claim.id)
-
-
-def _until_alone(run: Callable[[], Done]) -> Done:
-    """Run a verb again where another took an invoice, a row or, on PostgreSQL, a lock meanwhile.
-
-    Two sheets may name the same invoices in another order: the database ends one of them.
-    """
-    for _try in range(TRIES):
-        try:
-            return run()
-        except (IntegrityError, OperationalError):
-            continue
-    raise TooBusy

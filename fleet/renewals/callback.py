@@ -33,13 +33,13 @@ from fleet.renewals.rules import OPEN
 from fleet.renewals.tables import CoverRequest
 from fleet.storage import Actor, Deed, act, db, everyone, upsert
 from fleet.vehicles.tables import Vehicle
+from fleet.web.alone import until_alone
 
 OA = Actor(None, "OA")
 EACH = 20
 COUNTED = 1_000
 # A stale timestamp refuses an old call long before its nonce is forgotten.
 KEPT = timedelta(days=1)
-_TRIES = 4
 
 Answer = dict[str, Any]
 
@@ -76,13 +76,8 @@ def take(word: Word, *, at: datetime) -> Answer:
     Two at once meet at a unique key: the later one is rolled back, looks again, and finds what
     the other was answered.
     """
-    for _try in range(_TRIES):
-        try:
-            with everyone():
-                return _taken(word, at)
-        except (IntegrityError, _Again):
-            continue
-    raise refusals.Busy
+    with everyone():
+        return until_alone(lambda: _taken(word, at), _Again)
 
 
 def _taken(word: Word, at: datetime) -> Answer:

@@ -201,7 +201,6 @@ _DOC: dict[str, Any] = {
 @approvals.refusal(HTTPStatus.BAD_REQUEST, "Signed, but no JSON")
 @approvals.refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "Fields wrong, see `errors`")
 @approvals.refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Larger than 64 kB")
-@approvals.refusal(HTTPStatus.SERVICE_UNAVAILABLE, "Busy: send it again, signed anew")
 def hear_decision() -> dict[str, Any]:
     """Take a decision of the OA on requests for cover; the same again is answered the same."""
     secrets, at = current_app.extensions["fleet_settings"].oa_secrets, clock.now()

@@ -238,15 +238,6 @@ class NoneKnown(Refusal):
         super().__init__(_("None of these requests is known here."))
 
 
-class Busy(Refusal):
-    """Other calls of the OA came between again and again."""
-
-    status = HTTPStatus.SERVICE_UNAVAILABLE
-
-    def __init__(self) -> None:
-        super().__init__(_("Too much comes at once. Sign anew and repeat."))
-
-
 # Many in one step
 
 

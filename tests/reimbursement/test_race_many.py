@@ -71,11 +71,11 @@ def test_each_invoice_is_claimed_and_paid_once(app, session, client):
     # Who lost was told a decision with its reason, or that it is paid already.
     everybody = RACE.processes * RACE.threads * RACE.invoices
     lost = everybody - RACE.invoices
-    assert told["claim: refused"] + told["refusal: too_busy"] == lost
+    assert told["claim: refused"] + told["refusal: busy"] == lost
     assert told["refusal: already_paid"] == everybody - RACE.invoices
     assert set(told) <= {
         *("claim: payable", "claim: paid", "claim: refused", "pay: paid"),
-        *("refusal: already_paid", "refusal: too_busy"),
+        *("refusal: already_paid", "refusal: busy"),
     }
     session.rollback()
     standing = session.scalars(select(Claim).where(Claim.state != "refused")).all()

@@ -255,7 +255,7 @@ def test_without_the_guard_a_claim_is_given_back_eight_times(together, monkeypat
     service.pay(claim_id, BY, AT)
     monkeypatch.setattr(reversing, "PAYABLE", "reversed")
     again = [lambda: reverse(claim_id, Why(REFUNDED, "bank"), BY, AT).state] * 8
-    assert sorted(together(*again)) == ["TooBusy"] * 7 + ["reversed"]
+    assert sorted(together(*again)) == ["Busy"] * 7 + ["reversed"]
     assert count(MoneyEntry) == 2  # no guard, and yet the constraint lets one entry through
     entered: list[Any] = []
     monkeypatch.setattr(ledger, "enter_reversed", lambda *entry: entered.append(entry))
@@ -289,7 +289,7 @@ def test_eight_people_claim_a_held_claim_anew(together, anew):
 def test_without_its_end_the_index_still_lets_one_claim_follow(together, anew, monkeypatch):
     """The control: nobody withdraws the old claim, nor finds it withdrawn."""
     monkeypatch.setattr(service, "end", lambda _claim_id: None)
-    assert sorted(together(anew, anew)) == ["TooBusy", "payable"]
+    assert sorted(together(anew, anew)) == ["Busy", "payable"]
     assert in_its_place() == 1
     db.session.execute(text("DROP INDEX ix_claims_replaces_id"))
     db.session.commit()
