@@ -91,8 +91,9 @@ class Period:
 
     def __post_init__(self) -> None:
         """Keep both in UTC: two local times of one zone compare by the clock's face, wrongly."""
-        object.__setattr__(self, "begins", utc(self.begins))
-        object.__setattr__(self, "ends", utc(self.ends))
+        if self.begins.tzinfo is not UTC or self.ends.tzinfo is not UTC:
+            object.__setattr__(self, "begins", utc(self.begins))
+            object.__setattr__(self, "ends", utc(self.ends))
 
     @classmethod
     def of_days(cls, first: date, last: date, zone: ZoneInfo) -> Self:
