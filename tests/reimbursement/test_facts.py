@@ -7,11 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import select
 
 from fleet.insurers.tables import MUTUAL_POOL
 from fleet.people.tables import Company
 from fleet.policies.facts import facts, facts_of
-from fleet.policies.tables import CoverLine
+from fleet.policies.tables import CoverLine, Policy
 from fleet.reimbursement.facts import claimants, gather, gather_one
 from fleet.reimbursement.tables import Claim, ReversedInvoice
 from fleet.renewals.tables import APPROVAL_GIVEN, Approval, CoverRequest
@@ -128,6 +129,22 @@ def test_one_claims_facts_are_those_of_many(session, seed):
     session.commit()  # and outside of a transaction
     for one, expected in zip(handed_in, many, strict=True):
         assert gather_one(one) == (companies[one.company], expected)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_of_a_vehicle_every_policy_of_the_claimed_kind_is_looked_at_and_no_other(session, seed):
+    many = gather(Group(seed).claims(), claimants())
+    kinds = set()
+    for policy in [one.policy for one in many if one.policy]:
+        kind = policy.policy.kind
+        kinds.add(kind)
+        vehicle = select(Policy.vehicle_id).where(Policy.policy_number == policy.policy.number)
+        of_it = select(Policy.policy_number).where(
+            Policy.vehicle_id.in_(vehicle), Policy.kind == kind
+        )
+        looked_at = [one.number for one in policy.vehicle_policies]
+        assert looked_at == list(session.scalars(of_it.order_by(Policy.id)))
+    assert len(kinds) == 2
 
 
 def test_one_vehicles_facts_are_those_of_many(session):
