@@ -106,8 +106,9 @@ class Parser(FlaskParser):
         return req.get_json() if req.is_json and req.get_data() else missing
 
     def load_multipart(self, req: Request, schema: Schema) -> Any:
-        """Texts and files of a form."""
-        sent = [*req.form.items(multi=True), *req.files.items(multi=True)]
+        """Texts and files of a form; a part whose name cannot be read has none, and is refused."""
+        parts = (*req.form.items(multi=True), *req.files.items(multi=True))
+        sent = [(name or "", given) for name, given in parts]
         return self._makeproxy(_once(MultiDict(sent), schema), schema)
 
     def load_querystring(self, req: Request, schema: Schema) -> Any:

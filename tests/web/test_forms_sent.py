@@ -49,6 +49,19 @@ def test_a_field_that_is_not_known_is_refused(send, address):
 
 @pytest.mark.one_engine
 @pytest.mark.parametrize("address", FORMS)
+@pytest.mark.parametrize("name", ["", '; name="ab\\"', "; name*=utf-8''%ff"])
+def test_a_part_without_a_name_that_can_be_read_is_refused(send, address, name):
+    """It was an error of ours where something else was wrong as well."""
+    part = f"--x\r\nContent-Disposition: form-data{name}\r\n\r\n1\r\n--x--\r\n".encode()
+    form = {"content_type": "multipart/form-data; boundary=x", "input_stream": io.BytesIO(part)}
+    status, wrong = send(address, **form, content_length=len(part))
+    assert status == 422
+    assert wrong["multipart"].pop("file") == ["Missing data for required field."]
+    assert list(wrong["multipart"].values()) == [["Unknown field."]]
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize("address", FORMS)
 def test_a_file_that_is_missing_or_a_text_or_there_twice_is_refused(send, address):
     def wrong(why: str) -> tuple[int, Any]:
         return 422, {"multipart": {"file": [why]}}
