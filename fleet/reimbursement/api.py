@@ -45,8 +45,7 @@ LONGEST_KEY = 255
 _ASCII = r'[!-"$-~][!-~]'
 # A text does not begin with a blank. U+0085 is one to us, but not to the \s of JSON Schema.
 _TEXT = r"[^#\s\x00-\x1f\x7f\x85][^\x00-\x1f\x7f]"
-# A number that a spreadsheet has spoilt is none: 0E52, or twenty digits of which five were lost.
-_UNSPOILT = r"(?![0-9]([.][0-9]+)?[Ee][+]?[0-9]+\s*$)(?![0-9]{15}0{5}\s*$)"
+_UNSPOILT = rf"(?!({rules.SPOILT})\s*$)"
 _PATTERNS = {
     **dict.fromkeys(rules.MONEY, "[-+]?[0-9]{1,10}([.][0-9]{1,2})?"),
     "invoice_date": f"(19[1-9][0-9]|20[0-9]{{2}})-{DAY}",

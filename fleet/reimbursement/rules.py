@@ -246,7 +246,9 @@ class Why:
 
 
 _PLAIN_DECIMAL = re.compile(r"[-+]?[0-9]{1,12}\.[0-9]{1,12}")
-_SPOILT = re.compile(r"#.*|[0-9](\.[0-9]+)?E\+?[0-9]+|[0-9]{15}0{5}", re.IGNORECASE | re.DOTALL)
+# Shown as a power of ten, or twenty digits of which five were lost; a JSON Schema reads it too.
+SPOILT = "[0-9]([.][0-9]+)?[Ee][+]?[0-9]+|[0-9]{15}0{5}"
+_SPOILT = re.compile(f"#.*|{SPOILT}", re.DOTALL)
 _DAY = re.compile(
     r"([0-9]{4})\s?[-/.年]\s?([0-9]{1,2})\s?[-/.月]\s?([0-9]{1,2})\s?日?([ T]+[0-9:.]{4,15})?"
 )
@@ -261,9 +263,7 @@ def text(cell: Cell) -> str:
     CannotRead for control characters and halves of characters: no database keeps them.
     """
     if isinstance(cell, str):
-        if cell.isascii() and cell.isprintable():
-            return cell.strip()  # as most are
-        if _CONTROL.search(cell):
+        if not cell.isprintable() and _CONTROL.search(cell):
             raise CannotRead
         return normalise(cell)
     if isinstance(cell, bool | date | float) and not _whole(cell):
