@@ -17,6 +17,7 @@ from flask import abort, g, redirect, request, url_for
 
 from fleet.storage import Actor, Scope, behind, limit_to
 from fleet.web import clock
+from fleet.web.errors import is_api
 
 if TYPE_CHECKING:
     from flask import Flask, Request
@@ -220,6 +221,6 @@ def is_public(endpoint: str, view: Callable[..., Any]) -> bool:
 
 
 def _ask_to_sign_in() -> Response:
-    if request.path.startswith("/api/"):
+    if is_api():
         abort(401)
     return redirect(url_for("security.login", next=request.full_path.rstrip("?")))
