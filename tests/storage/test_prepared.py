@@ -60,8 +60,9 @@ def test_of_a_connection_that_was_ended_it_says_so_as_psycopg_does(connection, p
             asked.answer(connection, ["a", 0])
 
 
-def test_a_statement_kept_waiting_too_long_is_busy_as_any_other(connection, postgres_url):
-    """The error carries the server's own state, by which the web frame knows it."""
+def test_the_error_of_a_statement_kept_waiting_too_long_carries_the_servers_state(
+    connection, postgres_url
+):
     connection.execute("SET lock_timeout = '50ms'")
     with psycopg.connect(postgres_url) as another:
         another.execute("LOCK TABLE pg_catalog.pg_class IN ACCESS EXCLUSIVE MODE")

@@ -104,7 +104,7 @@ def test_every_call_says_that_it_may_be_too_long_or_come_while_others_write(app:
         if "responses" in call
     ]
     assert len(calls) > 20
-    assert all("503" in answers for answers in calls)  # the OA's call in words of its own
+    assert all("503" in answers for answers in calls)
     for status in ("414", "431"):
         (name,) = {answers[status]["$ref"].rpartition("/")[2] for answers in calls}
         described = document["components"]["responses"][name]
