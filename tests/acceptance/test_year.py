@@ -14,7 +14,6 @@ import time
 from dataclasses import dataclass, field, replace
 from datetime import date
 from datetime import time as clock_time
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,7 @@ from fleet.storage import Actor, db, everyone
 from fleet.storage.history import verify
 from fleet.vehicles import service as vehicles
 from fleet.words import Days, midnight
+from tests import forks
 from tests.acceptance import year_worker
 from tests.acceptance.year_worker import CLOCK, DAY, at
 from tests.notices.post import Mailbox, free_port, running
@@ -119,11 +119,10 @@ def _live(app: Flask, year: Year) -> None:
 
 def _work(year: Year, until: date) -> None:
     """Let the worker live until a day; now and then it is killed and started again."""
-    forking = get_context("forkserver")
-    forking.set_forkserver_preload(["app", "tests.acceptance.year_worker"])
+    context = forks.forking()
     day = year.today
     while day <= until:
-        process = forking.Process(
+        process = context.Process(
             target=year_worker.live, args=(year.settings, day, until, year.told)
         )
         process.start()
@@ -137,7 +136,7 @@ def _work(year: Year, until: date) -> None:
 
 def _kill(process: Any, year: Year) -> None:
     """SIGKILL at a random moment; some come before the work, most within it."""
-    time.sleep(year.dice.uniform(0.2, 1.6))
+    time.sleep(year.dice.uniform(0.1, 0.8))
     if process.is_alive():
         process.kill()
         year.kills += 1

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from datetime import date
-from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 from fleet.settings import Settings
+from tests import forks
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Barrier
@@ -17,18 +17,7 @@ def race(
     settings: Settings, periods: list[tuple[date, date]], *, guarded: bool = True
 ) -> list[str]:
     """Designate for each period at once, a process each; answers `done` or the error's name."""
-    spawned = get_context("spawn")
-    start, answers = spawned.Barrier(len(periods)), spawned.Queue()
-    processes = [
-        spawned.Process(target=_run, args=(settings, period, guarded, start, answers))
-        for period in periods
-    ]
-    for process in processes:
-        process.start()
-    found = [answers.get(timeout=60) for _ in processes]
-    for process in processes:
-        process.join()
-    return sorted(found)
+    return sorted(forks.at_once(_run, [(settings, period, guarded) for period in periods]))
 
 
 def _run(

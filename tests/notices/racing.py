@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import time
-from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 from fleet.settings import Settings
+from tests import forks
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Barrier
@@ -18,18 +18,7 @@ STEPS = ("claimed", "taken", "marked")
 
 def race(settings: Settings, processes: int, *, guarded: bool = True) -> list[Any]:
     """Send in some processes at once; answers how many each sent, or its error's name."""
-    spawned = get_context("spawn")
-    start, answers = spawned.Barrier(processes), spawned.Queue()
-    started = [
-        spawned.Process(target=_send, args=(settings, guarded, start, answers))
-        for _ in range(processes)
-    ]
-    for process in started:
-        process.start()
-    found = [answers.get(timeout=60) for _ in started]
-    for process in started:
-        process.join()
-    return found
+    return forks.at_once(_send, [(settings, guarded)] * processes)
 
 
 def _send(settings: Settings, guarded: bool, start: Barrier, answers: Any) -> None:
@@ -60,7 +49,7 @@ def _send(settings: Settings, guarded: bool, start: Barrier, answers: Any) -> No
 
 def die(settings: Settings, step: str) -> int:
     """Send in a process that kills itself at a step of its first digest; answers how it ended."""
-    process = get_context("spawn").Process(target=_die, args=(settings, step))
+    process = forks.forking().Process(target=_die, args=(settings, step))
     process.start()
     process.join(60)
     return process.exitcode or 0

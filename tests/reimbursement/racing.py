@@ -7,11 +7,11 @@ import signal
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 from fleet.settings import Settings
+from tests import forks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,18 +39,8 @@ class Race:
 
 def run(settings: Settings, race: Race) -> Told:
     """Let every thread claim and pay every invoice; answers what they were told, counted."""
-    spawned = get_context("spawn")
-    start, answers = spawned.Barrier(race.processes), spawned.Queue()
-    started = [
-        spawned.Process(target=_in_process, args=(settings, race, number, start, answers))
-        for number in range(race.processes)
-    ]
-    for process in started:
-        process.start()
-    found = [answers.get(timeout=1800) for _ in started]
-    for process in started:
-        process.join()
-    return sum(found, Counter())
+    told = [(settings, race, number) for number in range(race.processes)]
+    return sum(forks.at_once(_in_process, told, timeout=1800), Counter())
 
 
 def _in_process(settings: Settings, race: Race, number: int, start: Any, answers: Any) -> None:
@@ -162,9 +152,9 @@ class Nursery:
     """
 
     def __init__(self, settings: Settings) -> None:
-        spawned = get_context("spawn")
-        self._here, there = spawned.Pipe()
-        self._process = spawned.Process(target=_nurse, args=(settings, there))
+        context = forks.forking()
+        self._here, there = context.Pipe()
+        self._process = context.Process(target=_nurse, args=(settings, there))
         self._process.start()
 
     def run(self, serial: int, step: int | None) -> tuple[int, int]:

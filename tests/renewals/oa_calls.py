@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -21,6 +20,7 @@ from fleet.renewals.tables import CoverRequest, RequestMove
 from fleet.settings import Settings
 from fleet.storage import db, everyone
 from fleet.storage.history import HistoryEntry
+from tests import forks
 from tests.conftest import SECRET
 from tests.pages import PageClient
 from tests.renewals.records import BY, vehicle
@@ -116,20 +116,8 @@ Said = tuple[dict[str, Any], str]
 
 def race(settings: Settings, rounds: list[tuple[Said, Said]]) -> list[list[int]]:
     """Make two calls at the same moment, round by round; answers each round's statuses."""
-    spawned = get_context("spawn")
-    start, answers = spawned.Barrier(2), [spawned.Queue(), spawned.Queue()]
-    processes = [
-        spawned.Process(
-            target=_call, args=(settings, [one[i] for one in rounds], start, answers[i])
-        )
-        for i in range(2)
-    ]
-    for process in processes:
-        process.start()
-    found = [[queue.get(timeout=60) for queue in answers] for _ in rounds]
-    for process in processes:
-        process.join()
-    return [sorted(one) for one in found]
+    told = [(settings, [one[i] for one in rounds]) for i in range(2)]
+    return [sorted(one) for one in zip(*forks.at_once(_call, told), strict=True)]
 
 
 def _call(settings: Settings, words: list[Said], start: Barrier, answers: Any) -> None:
@@ -141,13 +129,15 @@ def _call(settings: Settings, words: list[Said], start: Barrier, answers: Any) -
     service.typed_in = _lingering(service.typed_in, after=1)
     app = create_app(settings)
     client = app.test_client()
+    came_to: list[int] = []
     for word, nonce in words:
         start.wait()
         if nonce:
-            answers.put(call(client, word, nonce=nonce).status_code)
+            came_to.append(call(client, word, nonce=nonce).status_code)
         else:
             with app.app_context(), everyone():
-                answers.put(len(_type_in(word).moved))
+                came_to.append(len(_type_in(word).moved))
+    answers.put(came_to)
 
 
 def _lingering(look: Callable[..., Any], before: float = 0, after: float = 0) -> Callable[..., Any]:

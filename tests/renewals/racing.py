@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from datetime import date
-from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 from fleet.settings import Settings
+from tests import forks
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Barrier
@@ -15,17 +15,7 @@ if TYPE_CHECKING:
 
 def race(settings: Settings, days: list[date], *, guarded: bool = True) -> list[Any]:
     """Run some days at the same moment, a process each; answers reports or errors' names."""
-    spawned = get_context("spawn")
-    start, answers = spawned.Barrier(len(days)), spawned.Queue()
-    processes = [
-        spawned.Process(target=_run, args=(settings, day, guarded, start, answers)) for day in days
-    ]
-    for process in processes:
-        process.start()
-    found = [answers.get(timeout=60) for _ in processes]
-    for process in processes:
-        process.join()
-    return found
+    return forks.at_once(_run, [(settings, day, guarded) for day in days])
 
 
 def _run(settings: Settings, day: date, guarded: bool, start: Barrier, answers: Any) -> None:
@@ -79,17 +69,8 @@ def at_once(settings: Settings, plans: list[list[tuple[str, Any]]]) -> list[list
 
     Answers what each plan's steps came to: how many were moved, or an error's name.
     """
-    spawned = get_context("spawn")
-    start, answers = spawned.Barrier(len(plans)), spawned.Queue()
-    processes = [
-        spawned.Process(target=_go_through, args=(settings, nth, plan, start, answers))
-        for nth, plan in enumerate(plans)
-    ]
-    for process in processes:
-        process.start()
-    found = dict(answers.get(timeout=120) for _ in processes)
-    for process in processes:
-        process.join()
+    told = [(settings, nth, plan) for nth, plan in enumerate(plans)]
+    found = dict(forks.at_once(_go_through, told))
     return [found[nth] for nth in range(len(plans))]
 
 

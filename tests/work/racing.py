@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from datetime import datetime
-from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 from fleet.settings import Settings
+from tests import forks
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Barrier
@@ -15,16 +15,7 @@ if TYPE_CHECKING:
 
 def race(settings: Settings, now: datetime, *, guarded: bool = True) -> list[Any]:
     """Let two take a task up at the same moment; answers what each got, its number or None."""
-    spawned = get_context("spawn")
-    start, answers = spawned.Barrier(2), spawned.Queue()
-    told = (settings, now, guarded, start, answers)
-    processes = [spawned.Process(target=_run, args=told) for _ in range(2)]
-    for process in processes:
-        process.start()
-    found = [answers.get(timeout=60) for _ in processes]
-    for process in processes:
-        process.join()
-    return found
+    return forks.at_once(_run, [(settings, now, guarded)] * 2)
 
 
 def _run(settings: Settings, now: datetime, guarded: bool, start: Barrier, answers: Any) -> None:
