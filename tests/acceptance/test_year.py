@@ -117,7 +117,7 @@ def _live(app: Flask, year: Year) -> None:
     assert year.kills >= min(KILLS, DAYS // 8)
 
 
-def _work(year: Year, until: date) -> None:
+def _work(year: Year, until: date, *, kills: int = KILLS) -> None:
     """Let the worker live until a day; now and then it is killed and started again."""
     context = forks.forking()
     day = year.today
@@ -126,27 +126,27 @@ def _work(year: Year, until: date) -> None:
             target=year_worker.live, args=(year.settings, day, until, year.told)
         )
         process.start()
-        if year.kills < KILLS and year.dice.random() < 0.6:
+        if year.kills < kills and year.dice.random() < 0.6:
             _kill(process, year)
         process.join()
         year.read()
-        day = max((one + DAY for one in year.ran), default=day)
+        day = max([day, *(one + DAY for one in year.ran)])
         assert process.exitcode in {0, -9}, process.exitcode
 
 
 def _kill(process: Any, year: Year) -> None:
     """SIGKILL at a random moment; some come before the work, most within it."""
-    time.sleep(year.dice.uniform(0.1, 0.8))
+    time.sleep(year.dice.uniform(0.05, 0.5))
     if process.is_alive():
         process.kill()
         year.kills += 1
 
 
 def _settle(app: Flask, year: Year) -> None:
-    """Two more days, so that what waited for the next digest, or for a lease, went out too."""
+    """Some quiet days, so that what waited for the next digest, or for a lease, went out too."""
     for _ in range(3):
         year.today = max(year.ran) + DAY
-        _work(year, year.today)
+        _work(year, year.today, kills=0)
     with app.app_context():
         left = db.session.scalars(
             select(Notice.id).where(
