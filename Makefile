@@ -12,6 +12,8 @@
 PORT ?= 8000
 ARGS ?=
 export PORT
+# Compiled files are kept where they belong: every process that starts would compile all anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 FLASK := $(BIN)/flask --app app
@@ -44,7 +46,7 @@ run: $(CAN_RUN) $(COMPILED)
 	@$(FLASK) serve
 
 test: setup
-	$(BIN)/pytest -n 2 $(ARGS)
+	$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
 
 check: setup
 	$(BIN)/ruff check --quiet .

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from qrcode import QRCode
-from qrcode.constants import ERROR_CORRECT_M
-
 QUIET = 4  # modules around it that stay white (ISO/IEC 18004)
 
 
@@ -21,6 +18,10 @@ class Code:
 
 def code_of(text: str) -> Code:
     """The QR code of a text; a seventh of it may be spoilt and it is read still."""
+    # Pillow comes with it, though nothing is painted: each process that starts would wait for that.
+    from qrcode import QRCode  # noqa: PLC0415
+    from qrcode.constants import ERROR_CORRECT_M  # noqa: PLC0415
+
     code = QRCode(error_correction=ERROR_CORRECT_M, border=QUIET)
     code.add_data(text, optimize=0)
     code.make()
