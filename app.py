@@ -7,7 +7,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Response
 from flask_bootstrap import Bootstrap5
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -17,7 +17,7 @@ from fleet.rulebook.book import load
 from fleet.settings import Settings, read_settings
 from fleet.storage import init_storage
 from fleet.web.api import CONFIG, api
-from fleet.web.errors import init_errors
+from fleet.web.errors import init_errors, is_api
 from fleet.web.furniture import init_furniture
 from fleet.web.headers import init_headers
 from fleet.web.locale import init_locale
@@ -39,11 +39,27 @@ csrf = CSRFProtect()
 
 
 class Fleet(Flask):
-    """Flask without coroutines."""
+    """Flask without coroutines, and on the API without the hooks of its extensions.
+
+    They look after forms, cookies and sessions, and take as long as reading a claim; a call has
+    a token and nothing else that a browser would send by itself.
+    """
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """The view or hook itself: Flask looks at each anew, ten times a request."""
         return func
+
+    def preprocess_request(self) -> Any:
+        """What is done before a view; the answer of what already gives one."""
+        if not is_api():
+            return super().preprocess_request()
+        hooks = self.before_request_funcs[None]
+        answers = (hook() for hook in hooks if hook.__module__.startswith("fleet."))
+        return next((answer for answer in answers if answer is not None), None)
+
+    def process_response(self, response: Response) -> Response:
+        """A view's answer and what is done to it; a call's stays as it is."""
+        return response if is_api() else super().process_response(response)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -107,7 +123,6 @@ def _open_rooms(app: Flask) -> None:
         for blueprint in (pages.pages, *getattr(pages, "more", ())) if pages else ():
             app.register_blueprint(blueprint)
         for blueprint in (calls.calls, *getattr(calls, "more", ())) if calls else ():
-            csrf.exempt(blueprint)
             api.register_blueprint(blueprint)
     import_module("fleet.commands").init_commands(app)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from flask import Response, g
@@ -10,6 +11,7 @@ from flask import Response, g
 from fleet.web.errors import is_api
 
 if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
     from flask import Flask
 
 _POLICY = (
@@ -29,7 +31,7 @@ ALWAYS = (
 def init_headers(app: Flask) -> None:
     """Give every answer its policy and every template its nonce."""
     app.context_processor(lambda: {"nonce": nonce})
-    app.after_request(_protect)
+    app.response_class = Answer
 
 
 def nonce() -> str:
@@ -40,11 +42,29 @@ def nonce() -> str:
     return made
 
 
-def _protect(answer: Response) -> Response:
-    policy = NOTHING if is_api() else _POLICY.format(nonce=nonce())
-    # One look at what stands there: werkzeug's setdefault goes through all of it for each.
-    given = {name.lower() for name, _value in answer.headers}
-    for name, value in (("Content-Security-Policy", policy), *ALWAYS):
-        if name.lower() not in given:
-            answer.headers.add(name, value)
-    return answer
+class Answer(Response):
+    """What is sent: an answer with those of our headers that it has not set itself."""
+
+    def get_wsgi_response(
+        self, environ: WSGIEnvironment
+    ) -> tuple[Iterable[bytes], str, list[tuple[str, str]]]:
+        """The answer as a WSGI server takes it.
+
+        Its own headers are a plain list by then, which werkzeug's are not: to put five more
+        into those takes as long as reading a claim.
+        """
+        body, status, headers = super().get_wsgi_response(environ)
+        given = {name.lower() for name, _value in headers}
+        headers += [one for one in _ours() if one[0].lower() not in given]
+        return body, status, headers
+
+
+def _ours() -> Sequence[tuple[str, str]]:
+    return _OF_CALLS if is_api() else (_policy(_POLICY.format(nonce=nonce())), *ALWAYS)
+
+
+def _policy(said: str) -> tuple[str, str]:
+    return "Content-Security-Policy", said
+
+
+_OF_CALLS = (_policy(NOTHING), *ALWAYS)
