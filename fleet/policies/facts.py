@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Row, Select, bindparam, select
 
@@ -29,8 +28,7 @@ _lines = CoverLine.__table__.c
 _insurers = Insurer.__table__.c
 
 
-@dataclass(frozen=True, slots=True)
-class VehicleFacts:
+class VehicleFacts(NamedTuple):
     """A vehicle as the heart judges it, with all its policies."""
 
     vehicle_id: int

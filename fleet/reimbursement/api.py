@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeGuard
 
 from flask import Response, jsonify, request
 from marshmallow import Schema, ValidationError, fields, missing, post_load, validate
@@ -74,14 +74,17 @@ class Said(fields.Field):
         super().__init__(required=required, allow_none=not required, metadata=form)
         self.column = column
 
+    def _numeric(self, value: object) -> TypeGuard[float]:
+        money = self.column in rules.MONEY and isinstance(value, int | float)
+        return money and not isinstance(value, bool)
+
     def read(self, value: object) -> Any:
         """The field as it is kept; ValidationError where it is missing or not what it should be."""
         if value is None or value is missing:
             if self.required:
                 raise self.make_error("required" if value is missing else "null")
             return None
-        numeric = self.column in rules.MONEY and isinstance(value, int | float)
-        if not (isinstance(value, str) or numeric) or isinstance(value, bool):
+        if not isinstance(value, str) and not self._numeric(value):
             raise ValidationError("Not a valid value.")
         try:
             kept = rules.keep(self.column, value)

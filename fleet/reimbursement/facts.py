@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -37,8 +36,7 @@ AT_ONCE = 2_000  # rows whose facts are in memory together; a statement takes te
 STANDS = (PAYABLE, PAID)
 
 
-@dataclass(frozen=True, slots=True)
-class Claimant:
+class Claimant(NamedTuple):
     """A company that may claim: its row, its region, its credit code."""
 
     id: int
@@ -56,8 +54,7 @@ def claimants() -> dict[str, Claimant]:
     return {row[1]: Claimant(*row) for row in db.session.execute(query)}
 
 
-@dataclass(frozen=True, slots=True)
-class _Record:
+class _Record(NamedTuple):
     """What is on record for some claims: by policy number, vehicle, region and insurer.
 
     Of a vehicle's policies only those of a claimed kind: no other decides a claim.
@@ -306,8 +303,7 @@ def _rows(query: Any, **values: object) -> Iterable[Any]:
 # Claims that stand
 
 
-@dataclass(frozen=True, slots=True)
-class _Standing:
+class _Standing(NamedTuple):
     """Invoices that stand on payable or paid claims, those reversed, amounts by policy."""
 
     invoices: set[str]

@@ -11,6 +11,7 @@ import json
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -164,6 +165,8 @@ def _prepared(sql: str) -> Prepared:
 
 
 _Reading = Callable[[Any], Any]
+_KEPT = 65_536  # amounts and instants come back: premiums are alike, and policies begin with a day
+_yuan = lru_cache(maxsize=_KEPT)(yuan)
 
 
 class _Shape:
@@ -193,7 +196,7 @@ def _reading(kind: TypeEngine[Any]) -> _Reading | None:
     if isinstance(kind, UtcInstant):
         return _instant
     if isinstance(kind, Yuan):
-        return yuan
+        return _yuan
     if isinstance(kind, Percent):
         return percent
     if isinstance(kind, Date):
@@ -205,5 +208,6 @@ def _reading(kind: TypeEngine[Any]) -> _Reading | None:
     raise TypeError(f"no reading for {kind!r}")
 
 
+@lru_cache(maxsize=_KEPT)
 def _instant(said: str) -> datetime:
     return in_utc(datetime.fromisoformat(said))
