@@ -27,6 +27,7 @@ from sqlalchemy import (
     literal_column,
     select,
 )
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
@@ -91,19 +92,21 @@ class Bundle:
         self._texts: dict[str, _Text] = {}
 
     def read(self, **values: str | int) -> Rows:
-        """Run the queries; answers the rows of each by its name."""
+        """Run the queries; answers the rows of each by its name. SQLAlchemy's errors."""
+        found = json.loads(self._said(values))
+        return {name: one.read(rows) for rows, (name, one) in zip(found, self._shapes, strict=True)}
+
+    def _said(self, values: Mapping[str, str | int]) -> str:
         # A request that only reads bundles never makes the session that the ORM would need.
         if db.session.registry.has() and (session := db.session()).in_transaction():
             session.flush()  # as a query of the session's would first send what is not sent yet
             connection = session.connection()
-            text = self._text(connection.dialect)
-            said = text.answer(connection.connection.driver_connection, values)
-        else:
-            reader: Reader = behind.app().extensions[READER]
-            text = self._text(reader.dialect)
-            said = reader.ask(lambda connection: text.answer_alone(connection, values))
-        found = json.loads(said)
-        return {name: one.read(rows) for rows, (name, one) in zip(found, self._shapes, strict=True)}
+            within = connection.connection.driver_connection
+            return self._text(connection.dialect).said(lambda text: text.answer(within, values))
+        reader: Reader = behind.app().extensions[READER]
+        return self._text(reader.dialect).said(
+            lambda text: reader.ask(lambda connection: text.answer_alone(connection, values))
+        )
 
     def _text(self, dialect: Dialect) -> _Text:
         made = self._texts.get(dialect.name)
@@ -136,6 +139,16 @@ class _Text:
         self._own: Mapping[str, Any] = made.params
         self._order: list[str] = made.positiontup
         self._prepared = _prepared(self._sql) if self._raw else None
+        self._dialect, self._error = dialect, dialect.loaded_dbapi.Error
+
+    def said(self, ask: Callable[[_Text], str]) -> str:
+        """What it is answered; a driver's error as SQLAlchemy's, as all else here fails by."""
+        try:
+            return ask(self)
+        except self._error as error:
+            raise DBAPIError.instance(
+                self._sql, None, error, self._error, dialect=self._dialect
+            ) from error
 
     def answer(self, connection: Any, given: Mapping[str, str | int]) -> str:
         """What stands in the one field of the one row, read in a connection's transaction."""

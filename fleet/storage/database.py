@@ -53,7 +53,7 @@ def init_storage(app: Flask, settings: Settings) -> None:
     with app.app_context():
         _prepare(db.engine, sqlite=sqlite)
         reads = db.engine if sqlite else _postgres_reads(db.engine)
-        app.extensions[READER] = Reader(reads, beside=db.engine)
+        app.extensions[READER] = Reader(reads, beside=db.engine, busy=_met_a_lock)
 
 
 def _sqlite_options() -> dict[str, Any]:
@@ -110,8 +110,13 @@ _SQLITE_BUSY = 5
 
 def is_busy(error: OperationalError) -> bool:
     """Whether others kept a lock for longer than is waited for: nothing was written."""
-    state = getattr(error.orig, "sqlstate", None)
-    code = getattr(error.orig, "sqlite_errorcode", 0)
+    return _met_a_lock(error.orig)
+
+
+def _met_a_lock(error: BaseException | None) -> bool:
+    """The same of a driver's own error."""
+    state = getattr(error, "sqlstate", None)
+    code = getattr(error, "sqlite_errorcode", 0)
     return state in {_DEADLOCK, _LOCK_NOT_HAD} or code & 0xFF == _SQLITE_BUSY
 
 

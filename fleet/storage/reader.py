@@ -22,9 +22,10 @@ class Reader:
     is lent another all the same. It is let go with those of the engine, and `beside` another's.
     """
 
-    def __init__(self, engine: Engine, beside: Engine) -> None:
+    def __init__(self, engine: Engine, beside: Engine, busy: Callable[[Exception], bool]) -> None:
         self.dialect = engine.dialect
         self.engine = engine
+        self._busy = busy
         self._dead: type[Exception] = engine.dialect.loaded_dbapi.OperationalError
         self._kept: PoolProxiedConnection | None = None
         self._free = threading.Lock()
@@ -34,11 +35,14 @@ class Reader:
     def ask(self, read: Callable[[Any], Answer]) -> Answer:
         """What is read of a driver's connection; of a new one where the first proves dead.
 
-        Asking each time first whether it lives would take as long as the reading.
+        Asking each time first whether it lives would take as long as the reading. One that waited
+        for a lock lives: to ask it again would be to wait as long again. The driver's own errors.
         """
         try:
             return self._ask(read)
-        except self._dead:
+        except self._dead as error:
+            if self._busy(error):
+                raise
             self.engine.dispose()
             return self._ask(read)
 

@@ -7,6 +7,7 @@ from sqlalchemy import create_engine, event, text
 
 from fleet.reimbursement.tables import Claim
 from fleet.storage import db
+from fleet.storage.database import READER
 from fleet.web.access import FINANCE
 from tests.reimbursement.records import bearer, body, group, sign_in, user
 
@@ -28,7 +29,7 @@ def token(client, session):
 
 
 @pytest.fixture
-def locked(token, session, engine):
+def locked(app, token, session, engine):
     """Somebody else writes and does not end; our own connections wait no longer than a moment."""
     session.close()
     db.engine.dispose()
@@ -36,14 +37,17 @@ def locked(token, session, engine):
     def impatient(connection, _record):
         connection.cursor().execute(IMPATIENT[engine])
 
-    event.listen(db.engine, "connect", impatient)
+    ours = {db.engine, app.extensions[READER].engine}
+    for one in ours:
+        event.listen(one, "connect", impatient)
     # Of the same SQLite: two in one process do not see one another's locks.
     driver = db.engine.dialect.dbapi
     other = create_engine(db.engine.url, module=driver, isolation_level="AUTOCOMMIT").connect()
     for statement in HOLD[engine]:
         other.exec_driver_sql(statement)
     yield other
-    event.remove(db.engine, "connect", impatient)
+    for one in ours:
+        event.remove(one, "connect", impatient)
     other.close()
     other.engine.dispose()
 
@@ -64,6 +68,29 @@ def test_a_person_is_told_on_a_page(client, token, locked):
     answer = client.post("/reimbursement", data=body())
     assert answer.status_code == 503
     assert "Nothing was changed" in answer.text
+
+
+SHUT = {
+    "sqlite": ["PRAGMA locking_mode = EXCLUSIVE", "BEGIN EXCLUSIVE"],
+    "postgresql": ["BEGIN", "LOCK TABLE policies IN ACCESS EXCLUSIVE MODE"],
+}
+
+
+def test_a_single_read_that_waits_for_a_lock_is_told_so(client, token, locked, engine):
+    """It raised the driver's own error, which was answered as an error of ours.
+
+    SQLite shuts no reader out of its log but where one connection has the file for itself.
+    """
+    locked.exec_driver_sql("ROLLBACK")
+    db.engine.dispose()
+    for statement in SHUT[engine]:
+        locked.exec_driver_sql(statement)
+    answer = client.post(f"{CLAIMS}/check", json=body(), headers=token)
+    assert answer.status_code == 503
+    assert (answer.json["code"], answer.headers["Retry-After"]) == ("busy", "5")
+    locked.close()
+    locked.engine.dispose()
+    assert client.post(f"{CLAIMS}/check", json=body(), headers=token).status_code == 200
 
 
 def test_an_error_that_is_no_lock_is_an_error_of_ours(app, client, token, monkeypatch):
