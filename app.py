@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -53,13 +53,25 @@ class Fleet(Flask):
         """What is done before a view; the answer of what already gives one."""
         if not is_api():
             return super().preprocess_request()
-        hooks = self.before_request_funcs[None]
-        answers = (hook() for hook in hooks if hook.__module__.startswith("fleet."))
+        answers = (hook() for hook in _of_calls(self.before_request_funcs))
         return next((answer for answer in answers if answer is not None), None)
 
     def process_response(self, response: Response) -> Response:
-        """A view's answer and what is done to it; a call's stays as it is."""
-        return response if is_api() else super().process_response(response)
+        """An answer and what is done to it."""
+        if not is_api():
+            return super().process_response(response)
+        for hook in _of_calls(self.after_request_funcs):
+            response = hook(response)
+        return response
+
+
+# Whose hooks are for pages; any other is for calls too.
+FOR_PAGES = frozenset({"flask_login", "flask_principal", "flask_wtf"})
+
+
+def _of_calls(hooks: Mapping[str | None, Sequence[Callable[..., Any]]]) -> list[Callable[..., Any]]:
+    every = hooks.get(None, ())
+    return [hook for hook in every if hook.__module__.partition(".")[0] not in FOR_PAGES]
 
 
 def create_app(settings: Settings | None = None) -> Flask:
