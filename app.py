@@ -42,7 +42,7 @@ class Fleet(Flask):
     """Flask without coroutines, and on the API without the hooks of its extensions.
 
     They look after forms, cookies and sessions, and take as long as reading a claim; a call has
-    a token and nothing else that a browser would send by itself.
+    a token, which no browser sends by itself.
     """
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
