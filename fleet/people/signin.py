@@ -129,6 +129,7 @@ def _config(settings: Settings) -> dict[str, Any]:
         "SECURITY_CSRF_IGNORE_UNAUTH_ENDPOINTS": False,
         "SECURITY_FLASH_MESSAGES": True,
         "SECURITY_EMAIL_HTML": False,
+        "SECURITY_CACHE_CONTROL": None,  # its own says `no-store=True`, which no browser knows
         "SECURITY_EMAIL_SUBJECT_PASSWORD_RESET": _l("Set a new password"),
         "SECURITY_EMAIL_SUBJECT_PASSWORD_NOTICE": _l("Your password was set"),
         "SECURITY_EMAIL_SUBJECT_PASSWORD_CHANGE_NOTICE": _l("Your password was changed"),

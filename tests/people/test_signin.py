@@ -113,3 +113,11 @@ def test_a_changed_password_is_in_the_history(app: Flask, person: int) -> None:
     with app.app_context():
         verbs = db.session.scalars(db.select(HistoryEntry.verb).order_by(HistoryEntry.seq)).all()
     assert verbs[-1] == "change_password"
+
+
+@pytest.mark.parametrize("path", ["/login", "/change", "/tf-setup", "/reset", "/account"])
+def test_no_browser_keeps_a_page_of_signing_in(app: Flask, person: int, path: str) -> None:
+    """Flask-Security sent `private=True, no-store=True`, which is no directive of Cache-Control."""
+    signed_in = cast.sign_in(app.test_client(), "ada")
+    for client in (app.test_client(), signed_in):
+        assert client.get(path).headers["Cache-Control"] == "no-store"
