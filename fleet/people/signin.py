@@ -34,12 +34,10 @@ from fleet.settings import Settings
 from fleet.storage import Actor, Bundle, Rows, Scope, act, db, told
 from fleet.web import clock
 from fleet.web.access import Caller, Granted, init_access
+from fleet.web.errors import is_api
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-
-API = "/api/"
 
 
 class SignInForm(LoginForm):
@@ -74,7 +72,7 @@ class PageSessions(SecureCookieSessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """The session of a page's cookie."""
-        if request.path.startswith(API):
+        if is_api():
             return None  # Flask's word for an empty one that nothing can be written to
         return super().open_session(app, request)
 
@@ -219,7 +217,7 @@ _SAID = {
 
 def identify(asked: Request) -> Caller | None:
     """The caller of a request: by token on the API, by session elsewhere."""
-    if asked.path.startswith(API):
+    if is_api():
         return _by_token(asked.headers.get("Authorization", ""))
     if not current_user.is_authenticated:
         return None

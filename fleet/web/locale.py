@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from flask import g, has_request_context, request, session
 from flask_babel import Babel, get_locale
 
+from fleet.web.errors import is_api
+
 if TYPE_CHECKING:
     from flask import Flask
 
@@ -45,7 +47,7 @@ def choose_language() -> str:
     if not has_request_context():
         return "en"
     caller = g.get("caller")
-    kept = session.get("language") if not request.path.startswith("/api/") else None
+    kept = session.get("language") if not is_api() else None
     chosen = kept or (caller.language if caller else None)
     return chosen if chosen in LANGUAGES else _browser_language()
 
