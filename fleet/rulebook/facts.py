@@ -72,8 +72,7 @@ class Policy:
 
     def __post_init__(self) -> None:
         """Keep instants in UTC and work out the effective period once."""
-        if self.begins.tzinfo is not UTC or self.ends.tzinfo is not UTC or self.cancelled_at:
-            _keep_utc(self, "begins", "ends", "cancelled_at")
+        _keep_utc(self, "begins", "ends", "cancelled_at")
         ends = self.ends if self.cancelled_at is None else min(self.ends, self.cancelled_at)
         counts = self.is_insurance and self.begins < ends
         object.__setattr__(self, "period", Period(self.begins, ends) if counts else None)
