@@ -92,7 +92,7 @@ class Bundle:
         self._texts: dict[str, _Text] = {}
 
     def read(self, **values: str | int) -> Rows:
-        """Run the queries; answers the rows of each by its name. SQLAlchemy's errors."""
+        """Run the queries; answers the rows of each by its name; fails as SQLAlchemy does."""
         found = json.loads(self._said(values))
         return {name: one.read(rows) for rows, (name, one) in zip(found, self._shapes, strict=True)}
 

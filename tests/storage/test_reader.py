@@ -56,6 +56,24 @@ def test_it_is_free_again_after_a_read_that_failed(reader):
     assert reader.ask(id) == kept
 
 
+def test_a_read_that_waited_for_a_lock_is_asked_once(reader, engine):
+    """It was taken for a dead connection: all were let go, and it waited as long again."""
+    kept, tries = reader.ask(id), []
+
+    def waits(_connection: object) -> None:
+        tries.append(1)
+        raise met
+
+    met = reader.engine.dialect.loaded_dbapi.OperationalError("locked")
+    if engine == "sqlite":
+        met.sqlite_errorcode = 261  # SQLITE_BUSY_RECOVERY: its low byte says busy
+    else:
+        met.sqlstate = "55P03"
+    with pytest.raises(type(met)):
+        reader.ask(waits)
+    assert (len(tries), reader.ask(id)) == (1, kept)
+
+
 def test_it_is_let_go_with_the_engines_connections(reader):
     kept = reader.ask(lambda connection: connection)
     db.engine.dispose()
